@@ -1,0 +1,55 @@
+//! What a source of metrics implements, and the ways in which it says no.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{ExternalMetric, ExternalMetricValue, MetricName};
+
+/// A source of external metrics: numbers that belong to no Kubernetes object.
+#[async_trait]
+pub trait ExternalMetricsProvider: Send + Sync + 'static {
+    /// The values of a metric. The autoscaler **adds them up**: return more than
+    /// one only where the sum is what you mean.
+    ///
+    /// # Errors
+    /// A [`Refusal`], whose message is what a person reads in
+    /// `kubectl describe hpa`: say which metric, what happened and what to do.
+    async fn external_metric(&self, metric: &ExternalMetric) -> Result<Vec<ExternalMetricValue>, Refusal>;
+
+    /// The names of the metrics known now, for discovery. It is asked often and
+    /// answers from memory.
+    fn external_metrics(&self) -> Vec<MetricName>;
+}
+
+/// Why there is no value. Each kind has its own HTTP status, see [`Refusal::code`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such metric: 404.
+    #[error("{0}")]
+    Unknown(String),
+    /// The metric is known, and has no usable value now: 422.
+    #[error("{0}")]
+    NoData(String),
+    /// The newest value is too old to be served as current: 422.
+    #[error("{0}")]
+    Stale(String),
+    /// The provider has just started and does not know yet: 503.
+    #[error("{0}")]
+    NotReady(String),
+    /// The source asks for patience: 429. The HPA controller sleeps for
+    /// `Retry-After`, so the header never says more than a second.
+    #[error("{message}")]
+    Throttled {
+        /// What to tell the person who reads.
+        message: String,
+        /// When the source allows the next call.
+        retry_after: Duration,
+    },
+    /// The source cannot be reached: 503.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The request cannot be understood by this source: 400.
+    #[error("{0}")]
+    BadRequest(String),
+}
