@@ -15,7 +15,10 @@ pub trait ExternalMetricsProvider: Send + Sync + 'static {
     /// # Errors
     /// A [`Refusal`], whose message is what a person reads in
     /// `kubectl describe hpa`: say which metric, what happened and what to do.
-    async fn external_metric(&self, metric: &ExternalMetric) -> Result<Vec<ExternalMetricValue>, Refusal>;
+    async fn external_metric(
+        &self,
+        metric: &ExternalMetric,
+    ) -> Result<Vec<ExternalMetricValue>, Refusal>;
 
     /// The names of the metrics known now, for discovery. It is asked often and
     /// answers from memory.
