@@ -1,0 +1,147 @@
+//! What can go wrong with the API server, said so that the reader knows what to do.
+
+/// Why the API server did not give what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// A role is missing.
+    #[error("the API server forbids it ({message}): {permission}")]
+    Forbidden {
+        /// The API server's own words.
+        message: String,
+        /// Which permission to grant, as a sentence.
+        permission: &'static str,
+    },
+    /// The API server does not know who we are.
+    #[error(
+        "the API server does not accept our credentials ({message}): check that the ServiceAccount exists and that \
+         its token is mounted"
+    )]
+    Unauthorized {
+        /// The API server's own words.
+        message: String,
+    },
+    /// What we know is older than what the API server remembers; a new list follows.
+    #[error("the API server has forgotten the place where the watch stood: listing anew")]
+    Expired,
+    /// Any other answer that is not the one asked for.
+    #[error("the API server answers {code}: {message}")]
+    Refused {
+        /// The HTTP status.
+        code: u16,
+        /// The API server's own words.
+        message: String,
+    },
+    /// No usable answer came.
+    #[error(
+        "no usable answer from the API server: check its address, the network policies and its certificate"
+    )]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An answer came that is not what was asked for. Its text is kept out of
+    /// the message: it may hold a secret.
+    #[error(
+        "the API server's answer cannot be read past column {column}: check what answers at its address"
+    )]
+    Unreadable {
+        /// Where the reading stopped.
+        column: usize,
+    },
+    /// No answer came in time.
+    #[error("the API server did not answer within {} s: check its load and the network policies", .0.as_secs())]
+    TimedOut(std::time::Duration),
+}
+
+impl ApiError {
+    /// The error in our words; `permission` says what to grant on a 403.
+    pub(crate) fn of(error: kube_client::Error, permission: &'static str) -> Self {
+        match error {
+            kube_client::Error::Api(status) => {
+                Self::of_status(status.code, status.message, permission)
+            }
+            other => Self::Unreachable(Box::new(other)),
+        }
+    }
+
+    /// The error of a watcher in our words.
+    pub(crate) fn of_watch(error: kube_runtime::watcher::Error, permission: &'static str) -> Self {
+        use kube_runtime::watcher::Error;
+        match error {
+            Error::InitialListFailed(error)
+            | Error::WatchStartFailed(error)
+            | Error::WatchFailed(error) => Self::of(error, permission),
+            Error::WatchError(status) => Self::of_status(status.code, status.message, permission),
+            other @ Error::NoResourceVersion => Self::Unreachable(Box::new(other)),
+        }
+    }
+
+    fn of_status(code: u16, message: String, permission: &'static str) -> Self {
+        match code {
+            401 => Self::Unauthorized { message },
+            403 => Self::Forbidden {
+                message,
+                permission,
+            },
+            410 => Self::Expired,
+            code => Self::Refused { code, message },
+        }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } | Self::Unauthorized { .. } | Self::Unreadable { .. } => false,
+            Self::Refused { code, .. } => *code == 429 || *code >= 500,
+            Self::Expired | Self::Unreachable(_) | Self::TimedOut(_) => true,
+        }
+    }
+
+    /// The message and its causes on one line, for places that keep only a text.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube_core::Status;
+
+    use super::*;
+
+    const PERMISSION: &str = "grant list and watch on pods";
+
+    fn answer(code: u16) -> ApiError {
+        let status = Status::failure("pods is forbidden", "").with_code(code);
+        ApiError::of(kube_client::Error::Api(status.boxed()), PERMISSION)
+    }
+
+    #[test]
+    fn a_forbidden_request_names_the_permission_to_grant() {
+        assert_eq!(
+            answer(403).to_string(),
+            "the API server forbids it (pods is forbidden): grant list and watch on pods"
+        );
+    }
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_transient() {
+        let transient =
+            [401, 403, 404, 410, 429, 500, 503].map(|code| (code, answer(code).is_transient()));
+        assert_eq!(
+            transient,
+            [
+                (401, false),
+                (403, false),
+                (404, false),
+                (410, true),
+                (429, true),
+                (500, true),
+                (503, true)
+            ]
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! Answers of the API server, kept for a short while.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use time::{Duration, OffsetDateTime};
+use tokio::sync::OnceCell;
+
+/// Keeps each answer for [`Cache::KEPT_FOR`], and lets those who ask the same
+/// at the same time share one question.
+pub(super) struct Cache<K, V, E> {
+    capacity: usize,
+    entries: Mutex<Entries<K, Cell<V, E>>>,
+}
+
+type Cell<V, E> = Arc<OnceCell<Result<V, E>>>;
+
+impl<K: Clone + Eq + Hash, V: Clone, E: Clone> Cache<K, V, E> {
+    /// What Kubernetes' own servers keep the API server's answers for.
+    pub(super) const KEPT_FOR: Duration = Duration::seconds(10);
+
+    pub(super) fn of(capacity: usize) -> Self {
+        Self {
+            capacity,
+            entries: Mutex::new(Entries {
+                by_key: HashMap::new(),
+                by_age: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// The answer to `key`, from memory or by asking. An error reaches all who
+    /// wait for the same answer, and is not kept.
+    pub(super) async fn get<F>(
+        &self,
+        key: K,
+        now: OffsetDateTime,
+        ask: impl FnOnce() -> F,
+    ) -> Result<V, E>
+    where
+        F: Future<Output = Result<V, E>>,
+    {
+        let cell = self
+            .entries
+            .lock()
+            .cell(&key, now, Self::KEPT_FOR, self.capacity);
+        // A caller who goes away hands the question to the next who waits.
+        let answer = cell.get_or_init(ask).await.clone();
+        if answer.is_err() {
+            self.entries.lock().forget(&key, &cell);
+        }
+        answer
+    }
+}
+
+/// All entries live equally long, so the oldest is the first to go.
+struct Entries<K, C> {
+    by_key: HashMap<K, (OffsetDateTime, C)>,
+    by_age: VecDeque<(OffsetDateTime, K)>,
+}
+
+impl<K: Clone + Eq + Hash, V> Entries<K, Arc<V>> {
+    fn cell(&mut self, key: &K, now: OffsetDateTime, kept_for: Duration, capacity: usize) -> Arc<V>
+    where
+        V: Default,
+    {
+        // A clock that was set back makes an entry from the future; it is as good as expired.
+        let is_fresh = |since: OffsetDateTime| (Duration::ZERO..kept_for).contains(&(now - since));
+        if let Some((since, cell)) = self.by_key.get(key)
+            && is_fresh(*since)
+        {
+            return Arc::clone(cell);
+        }
+        while let Some((since, oldest)) = self.by_age.front() {
+            if is_fresh(*since) && self.by_age.len() < capacity {
+                break;
+            }
+            if self.by_key.get(oldest).is_some_and(|(own, _)| own == since) {
+                self.by_key.remove(oldest);
+            }
+            self.by_age.pop_front();
+        }
+        let cell = Arc::<V>::default();
+        self.by_key.insert(key.clone(), (now, Arc::clone(&cell)));
+        self.by_age.push_back((now, key.clone()));
+        cell
+    }
+
+    /// Removes the entry unless it is a newer one already.
+    fn forget(&mut self, key: &K, cell: &Arc<V>) {
+        if self
+            .by_key
+            .get(key)
+            .is_some_and(|(_, own)| Arc::ptr_eq(own, cell))
+        {
+            self.by_key.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::future::join;
+
+    use super::*;
+    use crate::auth::testing::NOW;
+
+    /// A source that numbers its answers.
+    struct Source {
+        cache: Cache<&'static str, u32, &'static str>,
+        questions: AtomicU32,
+    }
+
+    fn source(capacity: usize) -> Source {
+        Source {
+            cache: Cache::of(capacity),
+            questions: AtomicU32::new(0),
+        }
+    }
+
+    impl Source {
+        async fn get(&self, key: &'static str, after: i64) -> Result<u32, &'static str> {
+            self.asked(key, after, Ok(())).await
+        }
+
+        async fn asked(
+            &self,
+            key: &'static str,
+            after: i64,
+            outcome: Result<(), &'static str>,
+        ) -> Result<u32, &'static str> {
+            let now = NOW + Duration::seconds(after);
+            let ask = || async {
+                tokio::task::yield_now().await;
+                outcome.map(|()| self.questions.fetch_add(1, Ordering::Relaxed) + 1)
+            };
+            self.cache.get(key, now, ask).await
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_for_ten_seconds() {
+        let source = source(8);
+        for (after, answer) in [(0, 1), (9, 1), (10, 2), (19, 2), (20, 3)] {
+            assert_eq!(source.get("a", after).await, Ok(answer), "after {after} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_is_not_kept() {
+        let source = source(8);
+        assert_eq!(source.asked("a", 0, Err("down")).await, Err("down"));
+        assert_eq!(source.get("a", 0).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_at_the_same_time_share_a_question_and_its_error() {
+        let source = source(8);
+        assert_eq!(
+            join(source.get("a", 0), source.get("a", 0)).await,
+            (Ok(1), Ok(1))
+        );
+        let failing = join(
+            source.asked("b", 0, Err("down")),
+            source.asked("b", 0, Err("not asked")),
+        );
+        assert_eq!(failing.await, (Err("down"), Err("down")));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_goes_away_leaves_the_question_to_the_next() {
+        let source = source(8);
+        let mut first = Box::pin(source.get("a", 0));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        drop(first);
+        assert_eq!(source.get("a", 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn the_oldest_answer_makes_room_for_a_new_one() {
+        let source = source(2);
+        for key in ["a", "b", "c"] {
+            source.get(key, 0).await.unwrap();
+        }
+        assert_eq!(source.get("b", 0).await, Ok(2));
+        assert_eq!(source.get("a", 0).await, Ok(4));
+        let entries = source.cache.entries.lock();
+        assert_eq!((entries.by_key.len(), entries.by_age.len()), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_the_future_is_asked_for_again() {
+        let source = source(8);
+        assert_eq!(source.get("a", 3600).await, Ok(1));
+        assert_eq!(source.get("a", 0).await, Ok(2));
+    }
+}
