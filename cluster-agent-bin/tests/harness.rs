@@ -1,0 +1,260 @@
+//! The control plane that other tests stand on, and the manifests that operators apply,
+//! proven against the real API server and the real controllers.
+
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use serde_json::{Value, json};
+use support::{
+    Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, free_ports, is, seconds,
+};
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn the_control_plane_answers_kubectl() {
+    let cp = ControlPlane::start();
+    let version = cp.kubectl(&["version", "--output=json"]).expect_success();
+    let version: Value = serde_json::from_str(&version).unwrap();
+    let server = version["serverVersion"]["gitVersion"].as_str();
+    assert!(
+        server.is_some_and(|version| version.starts_with("v1.")),
+        "{version}"
+    );
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn the_agents_account_may_list_hpas_and_delegate_authentication_and_nothing_else() {
+    let cp = ControlPlane::start();
+    cp.kubectl(&["apply", "--filename=manifests/rbac.yaml"])
+        .expect_success();
+    let (agent, anyone) = (
+        cp.service_account("default", "dca"),
+        cp.service_account("default", "default"),
+    );
+
+    let granted = |namespace: &str| -> BTreeSet<String> {
+        rules(&cp, &agent, namespace)
+            .difference(&rules(&cp, &anyone, namespace))
+            .cloned()
+            .collect()
+    };
+    let everywhere = [
+        "horizontalpodautoscalers.autoscaling [] [] [list watch]",
+        "subjectaccessreviews.authorization.k8s.io [] [] [create]",
+        "tokenreviews.authentication.k8s.io [] [] [create]",
+    ];
+    eventually(seconds(10), "the rules are those of the manifest", || {
+        let granted = granted("default");
+        if granted == everywhere.map(String::from).into() {
+            Ok(())
+        } else {
+            Err(format!("{granted:?}"))
+        }
+    });
+    let in_kube_system = ["configmaps [] [extension-apiserver-authentication] [get list watch]"];
+    assert_eq!(
+        granted("kube-system"),
+        everywhere
+            .into_iter()
+            .chain(in_kube_system)
+            .map(String::from)
+            .collect()
+    );
+
+    cp.kubectl_as(&agent, &["get", "hpa", "--all-namespaces"])
+        .expect_success();
+    cp.kubectl_as(
+        &agent,
+        &[
+            "get",
+            "configmap/extension-apiserver-authentication",
+            "--namespace=kube-system",
+        ],
+    )
+    .expect_success();
+    let refused = cp.kubectl_as(&agent, &["get", "secrets"]);
+    assert!(refused.stderr.contains("forbidden"), "{refused:?}");
+}
+
+/// What the user of this kubeconfig may do in a namespace, a line a rule.
+fn rules(cp: &ControlPlane, kubeconfig: &Path, namespace: &str) -> BTreeSet<String> {
+    let list = [
+        "auth",
+        "can-i",
+        "--list",
+        "--no-headers",
+        "--namespace",
+        namespace,
+    ];
+    let output = cp.kubectl_as(kubeconfig, &list).expect_success();
+    let in_single_spaces = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    output.lines().map(in_single_spaces).collect()
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn the_api_server_accepts_every_manifest_to_the_last_field() {
+    let cp = ControlPlane::start();
+    let all = [
+        "apply",
+        "--validate=strict",
+        "--dry-run=server",
+        "--recursive",
+        "--filename=manifests",
+    ];
+    let output = cp.kubectl(&all);
+    // kubectl warns of what it tolerates.
+    assert_eq!(
+        (output.status.success(), output.stderr.as_str()),
+        (true, ""),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn a_deployment_gets_a_replica_set_and_pods() {
+    let cp = ControlPlane::start();
+    cp.kubectl(&["apply", "--filename=manifests/hpa-example/nginx.yaml"])
+        .expect_success();
+    cp.kubectl(&["scale", "deployment/nginx", "--replicas=2"])
+        .expect_success();
+    eventually(seconds(30), "the ReplicaSet counts two pods", || {
+        cp.field("replicaset", "{.items[*].status.replicas}")
+            .and_then(is("2"))
+    });
+    let phases = cp.field("pod", "{.items[*].status.phase}");
+    assert_eq!(phases, Ok("Pending Pending".to_owned()));
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn objects_survive_a_crash_of_etcd_and_of_the_api_server() {
+    let mut cp = ControlPlane::start();
+    cp.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: kept}, data: {word: still here}}");
+
+    cp.stop_apiserver();
+    assert!(cp.field("configmap/kept", "{.data.word}").is_err());
+    cp.start_apiserver();
+    assert_eq!(
+        cp.field("configmap/kept", "{.data.word}"),
+        Ok("still here".to_owned())
+    );
+
+    cp.stop_etcd();
+    cp.start_etcd();
+    eventually(seconds(30), "the API server finds etcd again", || {
+        cp.field("configmap/kept", "{.data.word}")
+            .and_then(is("still here"))
+    });
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_strangers() {
+    let cp = ControlPlane::start();
+    let (own, stranger) = (Authority::named("own"), Authority::named("stranger"));
+    let port = stand_in(&own);
+
+    let resources = || {
+        cp.kubectl(&["get", "--raw", "/apis/external.metrics.k8s.io/v1beta1"])
+            .success()
+    };
+
+    cp.register(port, Some(&own.pem()));
+    eventually(seconds(30), "the server is available", || {
+        cp.external_metrics_available()
+    });
+    let trusted = |who: &str| eventually(seconds(30), who, || resources().and_then(is(RESOURCES)));
+    trusted("the API server trusts the authority");
+
+    cp.register(port, Some(&stranger.pem()));
+    let refused = || match resources() {
+        Err(_) => Ok(()),
+        Ok(answer) => Err(answer),
+    };
+    eventually(seconds(30), "the API server distrusts a stranger", refused);
+    // The server is as reachable as it was: it is the certificate that is refused.
+    assert_eq!(cp.external_metrics_available(), Ok(()));
+
+    cp.register(port, None);
+    trusted("the API server trusts blindly");
+}
+
+const RESOURCES: &str = r#"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"external.metrics.k8s.io/v1beta1","resources":[]}"#;
+
+/// Stands in for the agent: a TLS server that says `RESOURCES` to whatever it is asked.
+fn stand_in(authority: &Authority) -> u16 {
+    let pair = authority.server(&[ControlPlane::SERVICE_NAME]);
+    let chain = vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let config = Arc::clone(&config);
+            // A client that hangs up, or that distrusts us, is none of our business.
+            thread::spawn(move || answer(config, connection).ok());
+        }
+    });
+    port
+}
+
+fn answer(config: Arc<ServerConfig>, connection: TcpStream) -> std::io::Result<()> {
+    let tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
+    let mut stream = BufReader::new(StreamOwned::new(tls, connection));
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        if stream.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+    }
+    let length = RESOURCES.len();
+    write!(
+        stream.get_mut(),
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{RESOURCES}"
+    )?;
+    stream.get_mut().conn.send_close_notify();
+    stream.get_mut().flush()
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn stopping_leaves_no_process_and_no_file_behind() {
+    let cp = ControlPlane::start();
+    let (processes, file) = (cp.process_ids(), cp.folder().file("etcd.log"));
+    assert_eq!(
+        processes.iter().map(|&id| alive(id)).collect::<Vec<_>>(),
+        [true; 3]
+    );
+    assert!(file.exists());
+    drop(cp);
+    assert_eq!(
+        processes.iter().map(|&id| alive(id)).collect::<Vec<_>>(),
+        [false; 3]
+    );
+    assert!(!file.exists());
+}

@@ -1,0 +1,30 @@
+//! A Kubernetes control plane, the agent and a simulated Datadog as children of a test.
+//!
+//! Each is a value: it runs while the value lives, stops when the value is dropped, and
+//! shows the end of its log when the test is failing. There are no nodes, so pods stay
+//! Pending; the controllers and the API server are the real ones.
+//!
+//! With `KEEP` set in the environment the folder of a test that passed is kept as well.
+
+mod agent;
+mod aggregation;
+mod binaries;
+mod certificates;
+mod control_plane;
+mod datadog;
+mod eventually;
+mod folder;
+mod http;
+mod kubeconfig;
+mod kubectl;
+mod ports;
+mod process;
+
+pub(crate) use agent::Agent;
+pub(crate) use certificates::Authority;
+pub(crate) use control_plane::ControlPlane;
+pub(crate) use datadog::Datadog;
+pub(crate) use eventually::{eventually, is, seconds};
+pub(crate) use folder::Folder;
+pub(crate) use ports::free_ports;
+pub(crate) use process::alive;
