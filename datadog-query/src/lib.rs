@@ -1,1 +1,4 @@
 //! datadog-query
+
+#[cfg(feature = "simulator")]
+pub mod simulator;
