@@ -1,0 +1,5 @@
+//! The layers between the socket and the service.
+
+mod around;
+
+pub use self::around::{Answer, Answering, Around, Within};

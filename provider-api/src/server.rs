@@ -1,0 +1,171 @@
+//! The running server: a socket, TLS, and a service that answers.
+//!
+//! Nothing in here knows what is served. It accepts, bounds what a client can
+//! hold open, keeps one connection's trouble from the others, and ends by
+//! finishing what was begun.
+
+mod certificate;
+mod connection;
+mod error;
+mod limits;
+mod rotation;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::body::Incoming;
+use rustls::server::ResolvesServerCert;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, error, warn};
+
+pub use self::{
+    certificate::ServingCertificate,
+    error::{CertificateError, ServerError},
+    limits::Limits,
+    rotation::RotatingCertificate,
+};
+use crate::layer::Answering;
+
+/// How long the server waits before it accepts again when the machine has run
+/// out of something, most often of file descriptors.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A bound socket, ready to serve HTTP/1.1 and HTTP/2 over TLS.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    limits: Limits,
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The connections that still had work when [`Limits::drain`] was over.
+    pub cut_off: usize,
+}
+
+impl Server {
+    /// Takes the address. Port 0 means any free port, see [`Server::local_addr`].
+    ///
+    /// # Errors
+    /// When the address cannot be had; the message says what to do.
+    pub async fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+        let refused = |source| ServerError::bind(address, source);
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let local_addr = listener.local_addr().map_err(refused)?;
+        Ok(Self {
+            listener,
+            local_addr,
+            limits: Limits::default(),
+        })
+    }
+
+    /// The address that clients can reach.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The same server within other limits.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Serves until `shutdown` resolves, then accepts no more, lets every
+    /// connection finish the requests it has begun, and returns.
+    ///
+    /// A client may present a certificate and need not. The handshake proves
+    /// that it holds the key and nothing else; the chain is in the request's
+    /// extensions as [`PeerCertificates`](crate::PeerCertificates).
+    ///
+    /// When the returned future is dropped, all connections end at once.
+    pub async fn serve<S>(
+        self,
+        certificate: Arc<dyn ResolvesServerCert>,
+        service: S,
+        shutdown: impl Future<Output = ()>,
+    ) -> Ended
+    where
+        S: Answering<Incoming>,
+    {
+        let Self {
+            listener,
+            local_addr: _,
+            limits,
+        } = self;
+        let acceptor = TlsAcceptor::from(tls::config(certificate));
+        let (end, ending) = watch::channel(false);
+        let mut connections = JoinSet::new();
+
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(ended) = connections.join_next() => report(ended),
+                // When all places are taken, the next client waits in the kernel's queue.
+                stream = accept(&listener), if connections.len() < limits.connections => {
+                    connections.spawn(connection::run(stream, acceptor.clone(), service.clone(), limits, ending.clone()));
+                }
+            }
+        }
+
+        drop(listener);
+        end.send_replace(true);
+        let drained = async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        };
+        // Time over or all done: what is left in the set is what was cut off.
+        let _ = timeout(limits.drain, drained).await;
+        let cut_off = connections.len();
+        connections.shutdown().await;
+        Ended { cut_off }
+    }
+}
+
+/// The next connection, however long it takes: no error ends the server.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if concerns_one_client(&error) => {
+                debug!(%error, "a client left before it was accepted")
+            }
+            Err(error) => {
+                warn!(%error, pause = ?PAUSE, "cannot accept connections now, will try again; \
+                    too many open files means that the limit on file descriptors is too low");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether an error of `accept` tells about the client in line, so that the next
+/// one can be accepted at once.
+fn concerns_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+/// A panic in a connection's task has cost that connection, and is told.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        error!(%error, "a connection ended in a panic, the server goes on");
+    }
+}

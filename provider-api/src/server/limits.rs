@@ -1,0 +1,44 @@
+//! What a client may hold open, and for how long.
+
+use std::time::Duration;
+
+/// The bounds of a [`Server`](crate::Server).
+///
+/// The defaults suit a metrics server behind the Kubernetes API server, which
+/// opens a few HTTP/2 connections and keeps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; more clients wait until one closes.
+    pub connections: usize,
+    /// The time for a TLS handshake.
+    pub handshake: Duration,
+    /// The time for a request's head, and so the time that an HTTP/1.1
+    /// connection may stay idle. An HTTP/2 connection has it for its first
+    /// request; later it may stay idle as long as it answers pings.
+    pub head: Duration,
+    /// The bytes of a request's head.
+    pub head_bytes: u32,
+    /// Requests at a time on one HTTP/2 connection.
+    pub streams: u32,
+    /// How often an HTTP/2 client is asked whether it is still there.
+    pub ping_every: Duration,
+    /// How long it may take to say so.
+    pub ping_answer: Duration,
+    /// The time for requests in flight when the server ends.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            head_bytes: 64 * 1024,
+            streams: 200,
+            ping_every: Duration::from_secs(30),
+            ping_answer: Duration::from_secs(15),
+            drain: Duration::from_secs(60),
+        }
+    }
+}
