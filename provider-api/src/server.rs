@@ -140,7 +140,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) if concerns_one_client(&error) => {
-                debug!(%error, "a client left before it was accepted")
+                debug!(%error, "a client left before it was accepted");
             }
             Err(error) => {
                 warn!(%error, pause = ?PAUSE, "cannot accept connections now, will try again; \
