@@ -2,10 +2,18 @@
 //! speaks, and complaints in the server's words about the rest.
 
 mod cursor;
+mod function;
+mod modifiers;
 mod scope;
+mod words;
 
 use cursor::Cursor;
-pub(super) use {cursor::Refused, scope::Scope};
+pub(super) use {
+    cursor::Refused,
+    function::Function,
+    modifiers::{Counting, Fill, Filling, Modifiers},
+    scope::Scope,
+};
 
 /// One query of a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,48 +26,6 @@ pub(super) struct Asked {
     pub(super) scope: Scope,
     pub(super) group: Vec<String>,
     pub(super) modifiers: Modifiers,
-}
-
-/// How several numbers become one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Function {
-    Avg,
-    Sum,
-    Min,
-    Max,
-    Count,
-}
-
-/// What follows the scope. A modifier that stands twice counts as it stands last.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Modifiers {
-    /// As they are written, for the echo in the answer.
-    text: String,
-    pub(super) rollup: Option<Function>,
-    pub(super) width: Option<u32>,
-    pub(super) counting: Option<Counting>,
-    pub(super) fill: Option<Fill>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Counting {
-    AsCount,
-    AsRate,
-}
-
-/// What stands in a bucket without samples, up to so many seconds after the last one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Fill {
-    pub(super) with: Filling,
-    pub(super) limit: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Filling {
-    Zero,
-    Last,
-    Linear,
-    Null,
 }
 
 impl Asked {
@@ -77,7 +43,7 @@ impl Asked {
         if cursor.done() {
             Ok(queries)
         } else {
-            Err(cursor.refuse(RULE))
+            Err(cursor.refuse())
         }
     }
 
@@ -92,7 +58,7 @@ impl Asked {
             name = cursor.take(is_of_a_name);
         }
         if !is_metric_name(name) {
-            return Err(cursor.refuse("metric"));
+            return Err(cursor.refuse_by("metric"));
         }
         let (scope, group) = (Scope::read(cursor)?, group(cursor)?);
         let (metric, modifiers) = (name.to_owned(), Modifiers::read(cursor)?);
@@ -133,7 +99,23 @@ pub(super) fn is_of_a_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '.'
 }
 
-const RULE: &str = "scope_expr";
+fn group(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Refused> {
+    let mut keys = Vec::new();
+    if !cursor.eat("by") {
+        return Ok(keys);
+    }
+    cursor.expect("{")?;
+    loop {
+        match cursor.take(scope::is_word) {
+            "" => return Err(cursor.refuse()),
+            key => keys.push(key.to_owned()),
+        }
+        if !cursor.eat(",") {
+            cursor.expect("}")?;
+            return Ok(keys);
+        }
+    }
+}
 
 fn is_an_aggregation(name: &str) -> bool {
     let is_percentile = || {
@@ -145,118 +127,6 @@ fn is_an_aggregation(name: &str) -> bool {
 
 fn space_function(name: &str) -> Option<Function> {
     Function::named(name).filter(|function| *function != Function::Count)
-}
-
-fn group(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Refused> {
-    let mut keys = Vec::new();
-    if !cursor.eat("by") {
-        return Ok(keys);
-    }
-    cursor.expect("{", RULE)?;
-    loop {
-        match cursor.take(scope::is_word) {
-            "" => return Err(cursor.refuse(RULE)),
-            key => keys.push(key.to_owned()),
-        }
-        if !cursor.eat(",") {
-            cursor.expect("}", RULE)?;
-            return Ok(keys);
-        }
-    }
-}
-
-impl Modifiers {
-    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {
-        let (start, mut modifiers) = (cursor.rest(), Self::default());
-        while cursor.eat(".") {
-            if cursor.eat("as_count()") {
-                modifiers.counting = Some(Counting::AsCount);
-            } else if cursor.eat("as_rate()") {
-                modifiers.counting = Some(Counting::AsRate);
-            } else if cursor.eat("rollup(") {
-                modifiers.read_rollup(cursor)?;
-            } else if cursor.eat("fill(") {
-                modifiers.fill = Some(Fill::read(cursor)?);
-            } else {
-                return Err(cursor.refuse(RULE));
-            }
-        }
-        modifiers.text = cursor.since(start).to_owned();
-        Ok(modifiers)
-    }
-
-    /// Reads `60)`, `max)` or `max, 60)`.
-    fn read_rollup(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Refused> {
-        self.rollup = Function::named(cursor.peek(is_of_a_name));
-        if let Some(function) = self.rollup {
-            cursor.eat(function.name());
-        }
-        if self.rollup.is_none() || cursor.eat(",") {
-            self.width = Some(seconds(cursor)?);
-        }
-        cursor.expect(")", RULE)
-    }
-}
-
-impl Fill {
-    /// Reads `zero)` or `last, 120)`.
-    fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {
-        let with = match cursor.peek(is_of_a_name) {
-            "zero" => Filling::Zero,
-            "last" => Filling::Last,
-            "linear" => Filling::Linear,
-            "null" => Filling::Null,
-            _ => return Err(cursor.refuse(RULE)),
-        };
-        cursor.take(is_of_a_name);
-        let limit = if cursor.eat(",") {
-            seconds(cursor)?.min(600)
-        } else {
-            300
-        };
-        cursor.expect(")", RULE)?;
-        Ok(Self { with, limit })
-    }
-}
-
-fn seconds(cursor: &mut Cursor<'_>) -> Result<u32, Refused> {
-    let number = cursor.peek(|c| c.is_ascii_digit());
-    let seconds = number.parse().ok().filter(|seconds| *seconds > 0);
-    let seconds = seconds.ok_or_else(|| cursor.refuse(RULE))?;
-    cursor.eat(number);
-    Ok(seconds)
-}
-
-impl Function {
-    const ALL: [Self; 5] = [Self::Avg, Self::Sum, Self::Min, Self::Max, Self::Count];
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|function| function.name() == name)
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Avg => "avg",
-            Self::Sum => "sum",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Count => "count",
-        }
-    }
-
-    /// The one number for several; there is at least one.
-    pub(super) fn of(self, values: &[f64]) -> f64 {
-        let sum: f64 = values.iter().sum();
-        match self {
-            Self::Avg => sum / values.len() as f64,
-            Self::Sum => sum,
-            Self::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
-            Self::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Self::Count => values.len() as f64,
-        }
-    }
 }
 
 #[cfg(test)]

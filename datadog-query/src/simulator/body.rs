@@ -10,7 +10,8 @@ use serde_json::json;
 use super::{
     asked::{Asked, Function},
     scenario::Series,
-    series::{Row, Window},
+    series::Row,
+    window::Window,
 };
 
 /// A status, a content type and a text.

@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
-use super::{State, body::Body};
+use super::{account::Account, body::Body};
 
 /// One call as it was answered. The keys of the caller are not in it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,12 +23,12 @@ pub struct Answered {
 }
 
 /// The answer to a request of these routes, or none if it is for Datadog.
-pub(super) fn answer(state: &mut State, request: &Request<Bytes>) -> Option<Body> {
+pub(super) fn answer(account: &mut Account, request: &Request<Bytes>) -> Option<Body> {
     let route = request.uri().path().strip_prefix("/simulator/")?;
     let changed = match (request.method(), route) {
-        (&Method::GET, "calls") => return Some(Body::json(StatusCode::OK, &state.calls)),
-        (&Method::PUT, "series") => list(request.body()).map(|series| state.series = series),
-        (&Method::PUT, "faults") => list(request.body()).map(|faults| state.faults = faults),
+        (&Method::GET, "calls") => return Some(Body::json(StatusCode::OK, &account.calls)),
+        (&Method::PUT, "series") => list(request.body()).map(|series| account.series = series),
+        (&Method::PUT, "faults") => list(request.body()).map(|faults| account.faults = faults),
         _ => {
             let error = "the simulator has GET /simulator/calls, PUT /simulator/series and \
                          PUT /simulator/faults";

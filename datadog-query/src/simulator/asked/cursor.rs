@@ -51,11 +51,11 @@ impl<'a> Cursor<'a> {
         true
     }
 
-    pub(super) fn expect(&mut self, token: &str, rule: &'static str) -> Result<(), Refused> {
+    pub(super) fn expect(&mut self, token: &str) -> Result<(), Refused> {
         if self.eat(token) {
             Ok(())
         } else {
-            Err(self.refuse(rule))
+            Err(self.refuse())
         }
     }
 
@@ -85,8 +85,13 @@ impl<'a> Cursor<'a> {
         earlier[..earlier.len() - self.rest().len()].trim()
     }
 
+    /// The server's usual complaint: most of what it cannot read, it misses a scope in.
+    pub(super) fn refuse(&self) -> Refused {
+        self.refuse_by("scope_expr")
+    }
+
     /// The complaint that this rule does not match here.
-    pub(super) fn refuse(&self, rule: &'static str) -> Refused {
+    pub(super) fn refuse_by(&self, rule: &'static str) -> Refused {
         let read = &self.text[..self.at];
         let line_start = read.rfind('\n').map_or(0, |newline| newline + 1);
         Refused::Unread {
@@ -108,7 +113,7 @@ mod tests {
         let mut cursor = Cursor::new("a\n  é: 0123456789012345678901234");
         cursor.eat("a");
         cursor.eat("é");
-        let complaint = cursor.refuse("scope_expr").to_string();
+        let complaint = cursor.refuse().to_string();
         let end = "Rule 'scope_expr' didn't match at ': 012345678901234567' (line 2, column 4).";
         assert!(complaint.ends_with(end), "{complaint}");
     }

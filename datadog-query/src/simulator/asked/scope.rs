@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, iter};
 
-use super::cursor::{Cursor, Refused};
+use super::{
+    cursor::{Cursor, Refused},
+    words::Term,
+};
 
 /// Which series are asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,28 +22,19 @@ pub(in crate::simulator) struct Item {
     negated: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::simulator) enum Term {
-    Is(Tag),
-    In { key: String, values: Vec<String> },
-    Not(Box<Term>),
-    All(Vec<Term>),
-    Any(Vec<Term>),
-}
-
 /// A tag as it is written, wildcards included.
 #[derive(Clone, Debug, PartialEq, PartialOrd, Eq, Ord)]
-pub(in crate::simulator) struct Tag(String);
+pub(in crate::simulator) struct Tag(pub(super) String);
 
-type Tags = BTreeMap<String, String>;
+pub(super) type Tags = BTreeMap<String, String>;
 
 impl Scope {
     /// Reads what stands between braces, the braces included.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {
-        cursor.expect("{", RULE)?;
+        cursor.expect("{")?;
         let body = cursor.rest().split('}').next().unwrap_or_default();
         let scope = if is_in_words(body) {
-            Self::Words(any(cursor, DEEPEST)?)
+            Self::Words(Term::read(cursor)?)
         } else {
             Self::Symbolic(items(cursor)?)
         };
@@ -48,7 +42,7 @@ impl Scope {
         {
             return Err(Refused::MixedForms);
         }
-        cursor.expect("}", RULE)?;
+        cursor.expect("}")?;
         Ok(scope)
     }
 
@@ -86,20 +80,15 @@ impl Scope {
     }
 }
 
-impl Term {
-    fn matches(&self, tags: &Tags) -> bool {
-        match self {
-            Self::Is(tag) => tag.matches(tags),
-            Self::In { key, values } => tags.get(key).is_some_and(|value| values.contains(value)),
-            Self::Not(term) => !term.matches(tags),
-            Self::All(terms) => terms.iter().all(|term| term.matches(tags)),
-            Self::Any(terms) => terms.iter().any(|term| term.matches(tags)),
+impl Tag {
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {
+        match cursor.take(is_word) {
+            "" => Err(cursor.refuse()),
+            word => Ok(Self(word.to_owned())),
         }
     }
-}
 
-impl Tag {
-    fn matches(&self, tags: &Tags) -> bool {
+    pub(super) fn matches(&self, tags: &Tags) -> bool {
         match self.0.split_once(':') {
             Some((key, pattern)) => tags.get(key).is_some_and(|value| is_like(value, pattern)),
             None => self.0 == "*" || tags.get(&self.0).is_some_and(String::is_empty),
@@ -126,19 +115,13 @@ fn is_like(value: &str, pattern: &str) -> bool {
     rest.ends_with(last)
 }
 
-const RULE: &str = "scope_expr";
-
-/// Deeper nesting than anybody writes; the parser calls itself for each level.
-const DEEPEST: usize = 32;
-
 fn is_in_words(body: &str) -> bool {
+    const OPERATORS: [&str; 8] = ["AND", "and", "OR", "or", "NOT", "not", "IN", "in"];
     body.contains('(')
         || body
             .split(|c| !is_word(c))
             .any(|word| OPERATORS.contains(&word))
 }
-
-const OPERATORS: [&str; 8] = ["AND", "and", "OR", "or", "NOT", "not", "IN", "in"];
 
 pub(super) fn is_word(c: char) -> bool {
     !c.is_whitespace() && !",{}()!'\"".contains(c)
@@ -149,7 +132,7 @@ fn items(cursor: &mut Cursor<'_>) -> Result<Vec<Item>, Refused> {
     loop {
         let negated = cursor.eat("!");
         items.push(Item {
-            tag: tag(cursor)?,
+            tag: Tag::read(cursor)?,
             negated,
         });
         if !cursor.eat(",") {
@@ -159,114 +142,9 @@ fn items(cursor: &mut Cursor<'_>) -> Result<Vec<Item>, Refused> {
     }
 }
 
-fn tag(cursor: &mut Cursor<'_>) -> Result<Tag, Refused> {
-    match cursor.take(is_word) {
-        "" => Err(cursor.refuse(RULE)),
-        word => Ok(Tag(word.to_owned())),
-    }
-}
-
-fn any(cursor: &mut Cursor<'_>, depth: usize) -> Result<Term, Refused> {
-    let mut terms = vec![all(cursor, depth)?];
-    while eat_operator(cursor, "OR") {
-        terms.push(all(cursor, depth)?);
-    }
-    Ok(if terms.len() == 1 {
-        terms.remove(0)
-    } else {
-        Term::Any(terms)
-    })
-}
-
-fn all(cursor: &mut Cursor<'_>, depth: usize) -> Result<Term, Refused> {
-    let mut terms = vec![one(cursor, depth)?];
-    while eat_operator(cursor, "AND") {
-        terms.push(one(cursor, depth)?);
-    }
-    Ok(if terms.len() == 1 {
-        terms.remove(0)
-    } else {
-        Term::All(terms)
-    })
-}
-
-fn one(cursor: &mut Cursor<'_>, depth: usize) -> Result<Term, Refused> {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Err(cursor.refuse(RULE));
-    };
-    if eat_operator(cursor, "NOT") {
-        return Ok(Term::Not(Box::new(one(cursor, depth)?)));
-    }
-    if cursor.eat("(") {
-        let term = any(cursor, depth)?;
-        cursor.expect(")", RULE)?;
-        return Ok(term);
-    }
-    if cursor.eat("!") {
-        return Err(Refused::MixedForms);
-    }
-    let tag = tag(cursor)?;
-    let negated = eat_operator(cursor, "NOT");
-    if !eat_operator(cursor, "IN") {
-        return if negated {
-            Err(cursor.refuse(RULE))
-        } else {
-            Ok(Term::Is(tag))
-        };
-    }
-    let listed = Term::In {
-        key: tag.0,
-        values: values(cursor)?,
-    };
-    Ok(if negated {
-        Term::Not(Box::new(listed))
-    } else {
-        listed
-    })
-}
-
-fn values(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Refused> {
-    cursor.expect("(", RULE)?;
-    let mut values = vec![tag(cursor)?.0];
-    while cursor.eat(",") {
-        values.push(tag(cursor)?.0);
-    }
-    cursor.expect(")", RULE)?;
-    Ok(values)
-}
-
-/// Operators are words in one case: `AND`, `and`, but not `And`.
-fn eat_operator(cursor: &mut Cursor<'_>, operator: &str) -> bool {
-    let next = cursor.peek(is_word);
-    (next == operator || next == operator.to_lowercase()) && cursor.eat(next)
-}
-
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.negated { "!" } else { "" }, self.tag.0)
-    }
-}
-
-impl fmt::Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let joined = |terms: &[Self], operator: &str| {
-            let inner = terms.iter().map(|term| match term {
-                Self::All(_) | Self::Any(_) => format!("({term})"),
-                term => term.to_string(),
-            });
-            inner.collect::<Vec<_>>().join(operator)
-        };
-        match self {
-            Self::Is(tag) => f.write_str(&tag.0),
-            Self::In { key, values } => write!(f, "{key} IN ({})", values.join(",")),
-            Self::Not(term) => match &**term {
-                Self::In { key, values } => write!(f, "{key} NOT IN ({})", values.join(",")),
-                Self::All(_) | Self::Any(_) => write!(f, "NOT ({term})"),
-                term => write!(f, "NOT {term}"),
-            },
-            Self::All(terms) => f.write_str(&joined(terms, " AND ")),
-            Self::Any(terms) => f.write_str(&joined(terms, " OR ")),
-        }
     }
 }
 
