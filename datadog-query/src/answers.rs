@@ -1,0 +1,188 @@
+//! What became of each query.
+
+use std::{collections::BTreeMap, error, fmt, sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+
+use crate::{
+    batch::Batch,
+    error::Error,
+    point::{NoPoint, Point, newest_complete},
+    query::Query,
+    rate_limit::RateLimit,
+    reply::{Reply, Series},
+    said::one_line,
+    window::Window,
+};
+
+/// What became of many queries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// The newest complete point of each query that was asked, or why there is
+    /// none.
+    pub by_query: BTreeMap<Query, Result<Point, NoValue>>,
+    /// The tightest of the rate limits that the calls told of.
+    pub rate_limit: Option<RateLimit>,
+    /// How many calls it took.
+    pub calls: u32,
+}
+
+/// Why a query has no value. The message does not repeat the query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoValue {
+    /// Nothing matches the query, or nothing was sent lately.
+    #[error(
+        "Datadog has no series for this query in the last {} s: check the metric's name and its \
+         tags, which are stored in lower case", span.as_secs()
+    )]
+    NoSeries {
+        /// How far back was asked.
+        span: Duration,
+    },
+    /// The query has several answers, and none of them is the value.
+    #[error(
+        "the query has {count} series ({}): leave out its `by {{…}}`, or narrow its scope to one",
+        Scopes { scopes, count: *count }
+    )]
+    SeveralSeries {
+        /// How many there are.
+        count: usize,
+        /// The scopes of the first three.
+        scopes: Vec<String>,
+    },
+    /// There is one series, and it has no complete point.
+    #[error(transparent)]
+    NoPoint(#[from] NoPoint),
+    /// The query fits no call.
+    #[error("the query takes {characters} characters of an address, and a call holds {limit}")]
+    TooLong {
+        /// The characters that it takes, escaped.
+        characters: usize,
+        /// The characters that a call holds.
+        limit: usize,
+    },
+    /// An answer came whose series cannot be told apart.
+    #[error("Datadog's answer does not tell which query it belongs to")]
+    Mismatched,
+    /// There is no answer.
+    #[error("{}", Chain(.0))]
+    Failed(Arc<Error>),
+}
+
+impl Answers {
+    /// Notes the answer to a batch.
+    pub(crate) fn note(
+        &mut self,
+        batch: &Batch,
+        reply: &Reply,
+        window: Window,
+        now: OffsetDateTime,
+    ) {
+        self.tighten(reply.rate_limit.as_ref());
+        match by_position(batch, &reply.series) {
+            Some(positions) => {
+                for (query, series) in batch.queries().iter().zip(positions) {
+                    self.by_query
+                        .insert(query.clone(), value(&series, window, now));
+                }
+            }
+            None => self.refuse(batch, &NoValue::Mismatched),
+        }
+    }
+
+    /// Notes that a batch has no answer.
+    pub(crate) fn note_failure(&mut self, batch: &Batch, error: Error, window: Window) {
+        if let Error::RateLimited { limit, .. } = &error {
+            self.tighten(limit.as_deref());
+        }
+        let why = match error {
+            Error::NoData { .. } => NoValue::NoSeries {
+                span: window.span(),
+            },
+            error => NoValue::Failed(Arc::new(error)),
+        };
+        self.refuse(batch, &why);
+    }
+
+    fn refuse(&mut self, batch: &Batch, why: &NoValue) {
+        for query in batch.queries() {
+            self.by_query.insert(query.clone(), Err(why.clone()));
+        }
+    }
+
+    /// Keeps the limit under which the fewest calls are left.
+    fn tighten(&mut self, limit: Option<&RateLimit>) {
+        let left = |limit: &RateLimit| limit.remaining.unwrap_or(u64::MAX);
+        if let Some(limit) = limit
+            && self
+                .rate_limit
+                .as_ref()
+                .is_none_or(|known| left(limit) < left(known))
+        {
+            self.rate_limit = Some(limit.clone());
+        }
+    }
+}
+
+/// The series of each query, found by position and never by text: Datadog
+/// rewrites the text. One series without a valid position means that no
+/// position can be trusted, because a value under the wrong query is worse
+/// than none. Only a query that was asked alone needs no position.
+fn by_position<'a>(batch: &Batch, series: &'a [Series]) -> Option<Vec<Vec<&'a Series>>> {
+    let alone = (batch.queries().len() == 1).then_some(0);
+    let mut positions = vec![Vec::new(); batch.queries().len()];
+    for one in series {
+        positions.get_mut(one.query_index.or(alone)?)?.push(one);
+    }
+    Some(positions)
+}
+
+fn value(series: &[&Series], window: Window, now: OffsetDateTime) -> Result<Point, NoValue> {
+    match series {
+        [] => Err(NoValue::NoSeries {
+            span: window.span(),
+        }),
+        [one] => Ok(newest_complete(one, now)?),
+        several => Err(NoValue::SeveralSeries {
+            count: several.len(),
+            scopes: several
+                .iter()
+                .take(3)
+                .map(|one| one_line(&one.scope))
+                .collect(),
+        }),
+    }
+}
+
+struct Scopes<'a> {
+    scopes: &'a [String],
+    count: usize,
+}
+
+impl fmt::Display for Scopes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.scopes.join("; "))?;
+        if self.count > self.scopes.len() {
+            f.write_str("; …")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// An error and its causes on one line: a condition of an object has no room
+/// for a chain.
+struct Chain<'a>(&'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

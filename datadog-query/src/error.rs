@@ -1,0 +1,185 @@
+//! Why a call brought no answer.
+
+use std::time::Duration;
+
+use crate::{exchange::ExchangeError, rate_limit::RateLimit};
+
+/// Why a call to Datadog brought no usable answer: a variant for each thing
+/// that someone can do about it.
+///
+/// Texts of the other side are one line of at most 300 characters, without
+/// the keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The keys are not those of this site, or not any longer.
+    #[error(
+        "{host} refused the keys (HTTP {status}{}): check DD_API_KEY, DD_APP_KEY and DD_SITE",
+        Text(text)
+    )]
+    KeysRefused {
+        /// Who was asked.
+        host: String,
+        /// The status of the answer.
+        status: u16,
+        /// What it said.
+        text: String,
+    },
+    /// The keys are right, and the application key may not do this.
+    #[error(
+        "the application key lacks a permission at {host} (HTTP 403{}): give it the scope {scope}",
+        Text(text)
+    )]
+    PermissionMissing {
+        /// Who was asked.
+        host: String,
+        /// The scope that the call needs.
+        scope: &'static str,
+        /// What it said.
+        text: String,
+    },
+    /// Too many calls.
+    #[error("{host} allows no more calls now{}", Wait(*retry_after))]
+    RateLimited {
+        /// Who was asked.
+        host: String,
+        /// When calls are allowed again, if it was told.
+        retry_after: Option<Duration>,
+        /// What was told about the limit.
+        limit: Option<Box<RateLimit>>,
+    },
+    /// Datadog cannot run a query. In a call with several queries it does not
+    /// tell which.
+    #[error("Datadog cannot run the query (HTTP {status}{})", Text(text))]
+    InvalidQuery {
+        /// The status of the answer, which can be 200.
+        status: u16,
+        /// What it said.
+        text: String,
+    },
+    /// Datadog answers so when the window holds no point for a query.
+    #[error(
+        "Datadog has no data for the query in this span of time (HTTP 422{})",
+        Text(text)
+    )]
+    NoData {
+        /// What it said.
+        text: String,
+    },
+    /// The call is longer than an address may be.
+    #[error("the call is longer than {host} accepts: use shorter queries or fewer in one call")]
+    UriTooLong {
+        /// Who was asked.
+        host: String,
+    },
+    /// The other side failed, or gave up on the query.
+    #[error("{host} failed (HTTP {status}{})", Text(text))]
+    Server {
+        /// Who was asked.
+        host: String,
+        /// The status of the answer, which can be 200.
+        status: u16,
+        /// What it said.
+        text: String,
+    },
+    /// The time ran out.
+    #[error("{host} gave no whole answer in time")]
+    TimedOut {
+        /// Who was asked.
+        host: String,
+    },
+    /// No whole answer came back.
+    #[error("no answer from {host}")]
+    Unreachable {
+        /// Who was asked.
+        host: String,
+        /// At which step it failed.
+        #[source]
+        source: ExchangeError,
+    },
+    /// The answer is not one of Datadog's.
+    #[error("{host} sent something that is not an answer of Datadog's API: {text}")]
+    Malformed {
+        /// Who was asked.
+        host: String,
+        /// What is wrong with it.
+        text: String,
+    },
+    /// A status that this call does not have.
+    #[error(
+        "{host} answered HTTP {status}{}: is it the address of Datadog's API?",
+        Text(text)
+    )]
+    Unexpected {
+        /// Who was asked.
+        host: String,
+        /// The status of the answer.
+        status: u16,
+        /// What it said.
+        text: String,
+    },
+}
+
+impl Error {
+    /// Whether the same call may work a little later with nobody doing
+    /// anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::NoData { .. }
+            | Self::Server { .. }
+            | Self::TimedOut { .. }
+            | Self::Unreachable { .. }
+            | Self::Malformed { .. } => true,
+            Self::KeysRefused { .. }
+            | Self::PermissionMissing { .. }
+            | Self::InvalidQuery { .. }
+            | Self::UriTooLong { .. }
+            | Self::Unexpected { .. } => false,
+        }
+    }
+
+    /// How long to wait before the next call, if the other side told it.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether one query can have spoilt the call for its neighbours, so that
+    /// fewer queries in a call help.
+    #[must_use]
+    pub fn blames_a_query(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidQuery { .. } | Self::NoData { .. } | Self::UriTooLong { .. }
+        )
+    }
+}
+
+/// `: text`, or nothing where nothing was said.
+struct Text<'a>(&'a str);
+
+impl std::fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.0)
+        }
+    }
+}
+
+struct Wait(Option<Duration>);
+
+impl std::fmt::Display for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(wait) => write!(f, ": the next period starts in {} s", wait.as_secs()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The exchange that speaks HTTP.
+
+use std::{
+    fmt, io,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_channel::oneshot;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tower::Service;
+use ureq::Agent;
+
+use crate::exchange::ExchangeError;
+
+mod settings;
+
+pub use settings::{InvalidLeaf, LeafSettings};
+
+/// A call, to be run where a thread may block. It ends by the time-out of its
+/// [`LeafSettings`], whether or not somebody still waits for it: what bounds
+/// the number of calls belongs to the job, not to the future.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// An [`Exchange`](crate::Exchange) over [ureq], which blocks. Each call is
+/// handed to a function of the caller, which runs it on a thread.
+///
+/// It sends the keys to the host that it was told and follows no redirect.
+/// Certificates are checked as the platform does it.
+#[derive(Clone)]
+pub struct Leaf {
+    agent: Agent,
+    most_bytes: u64,
+    spawn: Arc<dyn Fn(Job) + Send + Sync>,
+}
+
+impl Leaf {
+    /// A leaf whose calls `spawn` runs.
+    ///
+    /// # Errors
+    ///
+    /// Refuses settings that no call could be made with.
+    pub fn new(
+        settings: &LeafSettings,
+        spawn: impl Fn(Job) + Send + Sync + 'static,
+    ) -> Result<Self, InvalidLeaf> {
+        Ok(Self {
+            agent: settings.agent()?,
+            most_bytes: settings.most_bytes,
+            spawn: Arc::new(spawn),
+        })
+    }
+}
+
+impl fmt::Debug for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leaf").finish_non_exhaustive()
+    }
+}
+
+impl Service<Request<Bytes>> for Leaf {
+    type Response = Response<Bytes>;
+    type Error = ExchangeError;
+    type Future = BoxFuture<'static, Result<Response<Bytes>, ExchangeError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ExchangeError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let (answer, answered) = oneshot::channel();
+        let Self {
+            agent, most_bytes, ..
+        } = self.clone();
+        (self.spawn)(Box::new(move || {
+            if !answer.is_canceled() {
+                // Nobody may be waiting any longer, and then nobody is told.
+                let _ = answer.send(exchange(&agent, request, most_bytes));
+            }
+        }));
+        Box::pin(async { answered.await.unwrap_or(Err(ExchangeError::GivenUp)) })
+    }
+}
+
+fn exchange(
+    agent: &Agent,
+    request: Request<Bytes>,
+    most_bytes: u64,
+) -> Result<Response<Bytes>, ExchangeError> {
+    // All calls of this crate are GETs: there is no body to send.
+    let answer = agent.run(request.map(drop)).map_err(failure)?;
+    let (parts, mut body) = answer.into_parts();
+    let body = body
+        .with_config()
+        .limit(most_bytes)
+        .read_to_vec()
+        .map_err(failure)?;
+    Ok(Response::from_parts(parts, body.into()))
+}
+
+fn failure(error: ureq::Error) -> ExchangeError {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        ureq::Error::Timeout(_) => ExchangeError::TimedOut,
+        ureq::Error::BodyExceedsLimit(limit) => ExchangeError::TooLarge { limit },
+        ureq::Error::HostNotFound => {
+            ExchangeError::Unreachable("the name of the host does not resolve".to_owned())
+        }
+        ureq::Error::Io(error)
+            if error
+                .get_ref()
+                .is_some_and(|inner| inner.is::<rustls::Error>()) =>
+        {
+            ExchangeError::Unreachable(format!("tls: {error}"))
+        }
+        ureq::Error::Io(error) => match error.kind() {
+            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
+                ExchangeError::CutOff(error.to_string())
+            }
+            _ => ExchangeError::Unreachable(error.to_string()),
+        },
+        ureq::Error::Rustls(error) => ExchangeError::Unreachable(format!("tls: {error}")),
+        error @ (ureq::Error::Protocol(_) | ureq::Error::Decompress(..)) => {
+            ExchangeError::CutOff(error.to_string())
+        }
+        error => ExchangeError::Unreachable(error.to_string()),
+    }
+}

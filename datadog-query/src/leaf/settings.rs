@@ -1,0 +1,131 @@
+//! How the leaf connects.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use rustls::crypto::{CryptoProvider, ring};
+use ureq::{
+    Agent, Proxy,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+/// How a [`Leaf`](crate::Leaf) connects. The default is a direct connection,
+/// 10 seconds for a whole call, and answers of at most 16 MiB.
+#[derive(Clone)]
+pub struct LeafSettings {
+    /// The time for a whole call, from the name of the host to the last byte.
+    /// A server that sends byte after byte does not stretch it.
+    pub timeout: Duration,
+    /// The most bytes of an answer, unpacked.
+    pub most_bytes: u64,
+    /// The address of a proxy, with a name and password if it wants them.
+    pub proxy: Option<String>,
+    /// Hosts that are asked without the proxy: `example.com` is that host
+    /// alone, `.example.com` all below it, `*` every host.
+    pub no_proxy: Vec<String>,
+    /// Certificates in PEM of authorities that are trusted besides those of
+    /// the system, such as that of a proxy that opens connections.
+    pub authorities: Option<Vec<u8>>,
+}
+
+/// Settings that no call can be made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLeaf {
+    /// Not the address of a proxy. It is not shown, since it may hold a
+    /// password.
+    #[error("the proxy's address is not of the form http://user:password@host:port")]
+    Proxy,
+    /// No certificate in what should be some.
+    #[error("the file of further authorities holds no certificate in PEM")]
+    Authorities,
+}
+
+impl Default for LeafSettings {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            most_bytes: 16 << 20,
+            proxy: None,
+            no_proxy: Vec::new(),
+            authorities: None,
+        }
+    }
+}
+
+/// Without the proxy, whose address may hold a password.
+impl fmt::Debug for LeafSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeafSettings")
+            .field("timeout", &self.timeout)
+            .field("most_bytes", &self.most_bytes)
+            .field("no_proxy", &self.no_proxy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LeafSettings {
+    pub(super) fn agent(&self) -> Result<Agent, InvalidLeaf> {
+        let tls = TlsConfig::builder()
+            .root_certs(self.roots()?)
+            // What the program has installed, and else the one that is
+            // compiled in: a handshake without any would be a panic.
+            .unversioned_rustls_crypto_provider(
+                CryptoProvider::get_default()
+                    .cloned()
+                    .unwrap_or_else(|| Arc::new(ring::default_provider())),
+            )
+            .build();
+        Ok(Agent::config_builder()
+            .tls_config(tls)
+            // Said even when there is none: ureq would look into the
+            // environment.
+            .proxy(self.proxy()?)
+            .timeout_global(Some(self.timeout))
+            .http_status_as_error(false)
+            // A redirect would carry the keys to another host.
+            .max_redirects(0)
+            .build()
+            .new_agent())
+    }
+
+    fn roots(&self) -> Result<RootCerts, InvalidLeaf> {
+        let Some(pem) = &self.authorities else {
+            return Ok(RootCerts::PlatformVerifier);
+        };
+        let further = parse_pem(pem)
+            .filter_map(|item| match item {
+                Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+                Ok(_) => None,
+                Err(_) => Some(Err(InvalidLeaf::Authorities)),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if further.is_empty() {
+            return Err(InvalidLeaf::Authorities);
+        }
+        let system = rustls_native_certs::load_native_certs().certs;
+        let system = system
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned());
+        Ok(system.chain(further).into())
+    }
+
+    fn proxy(&self) -> Result<Option<Proxy>, InvalidLeaf> {
+        let Some(address) = &self.proxy else {
+            return Ok(None);
+        };
+        let parsed = Proxy::new(address).map_err(|_| InvalidLeaf::Proxy)?;
+        // Exceptions can only be told to the builder, so it is told all.
+        let mut proxy = Proxy::builder(parsed.protocol())
+            .host(parsed.host())
+            .port(parsed.port());
+        if let Some(name) = parsed.username() {
+            proxy = proxy.username(name);
+        }
+        if let Some(password) = parsed.password() {
+            proxy = proxy.password(password);
+        }
+        for host in &self.no_proxy {
+            proxy = proxy.no_proxy(host);
+        }
+        proxy.build().map(Some).map_err(|_| InvalidLeaf::Proxy)
+    }
+}

@@ -1,0 +1,220 @@
+//! One question to Datadog.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    num::NonZeroU32,
+    str::FromStr,
+    sync::Arc,
+};
+
+use crate::{metric::MetricName, query::check::check, scope::Scope};
+
+mod check;
+
+pub use check::InvalidQuery;
+
+/// How the series that match the scope become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Aggregator {
+    /// Their mean.
+    #[default]
+    Avg,
+    /// Their sum.
+    Sum,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+}
+
+/// A text names no [`Aggregator`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no aggregator: use avg, sum, min or max")]
+pub struct InvalidAggregator(String);
+
+impl FromStr for Aggregator {
+    type Err = InvalidAggregator;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "avg" => Ok(Self::Avg),
+            "sum" => Ok(Self::Sum),
+            "min" => Ok(Self::Min),
+            "max" => Ok(Self::Max),
+            other => Err(InvalidAggregator(other.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Aggregator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avg => "avg",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+        })
+    }
+}
+
+/// The width in seconds of the buckets that points are gathered in. Buckets
+/// lie on multiples of it, counted from the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rollup(pub NonZeroU32);
+
+/// One metric query, as Datadog reads it. Cheap to clone; two queries are
+/// equal when their texts are.
+#[derive(Clone, Debug)]
+pub struct Query {
+    text: Arc<str>,
+    metric: Option<MetricName>,
+}
+
+impl Query {
+    /// The query for one metric over one scope:
+    /// `avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30)`.
+    #[must_use]
+    pub fn of(metric: &MetricName, scope: &Scope, aggregator: Aggregator, rollup: Rollup) -> Self {
+        Self {
+            text: format!("{aggregator}:{metric}{{{scope}}}.rollup({})", rollup.0).into(),
+            metric: Some(metric.clone()),
+        }
+    }
+
+    /// A query that a person wrote, without the white space around it.
+    ///
+    /// Datadog publishes no grammar, so only what cannot be one query is
+    /// refused here, above all a text that would be read as several: in a
+    /// batch it would move its neighbours' answers. Datadog says the rest.
+    ///
+    /// # Errors
+    ///
+    /// Tells what is wrong, and at which character.
+    pub fn written(text: &str) -> Result<Self, InvalidQuery> {
+        let text = text.trim();
+        check(text)?;
+        Ok(Self {
+            text: text.into(),
+            metric: None,
+        })
+    }
+
+    /// The query's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The metric that the query reads, where that is known for certain: for
+    /// a query made by [`Query::of`].
+    #[must_use]
+    pub fn metric(&self) -> Option<&MetricName> {
+        self.metric.as_ref()
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Query {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Query {}
+
+impl Hash for Query {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl Ord for Query {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl PartialOrd for Query {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tag::TagFilter;
+
+    fn rollup(seconds: u32) -> Rollup {
+        Rollup(NonZeroU32::new(seconds).unwrap())
+    }
+
+    #[test]
+    fn a_query_is_printed_as_other_agents_print_it() {
+        let metric = "nginx.net.request_per_s".parse().unwrap();
+        let nginx = TagFilter::Is {
+            key: "kube_container_name".into(),
+            value: "nginx".into(),
+        };
+        let query = Query::of(
+            &metric,
+            &Scope::of([nginx]).unwrap(),
+            Aggregator::Avg,
+            rollup(30),
+        );
+        assert_eq!(
+            query.text(),
+            "avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30)"
+        );
+        assert_eq!(query.metric(), Some(&metric));
+    }
+
+    #[test]
+    fn the_same_text_is_the_same_query_whoever_wrote_it() {
+        let metric = "system.load.1".parse().unwrap();
+        let made = Query::of(&metric, &Scope::everywhere(), Aggregator::Max, rollup(10));
+        assert_eq!(
+            Query::written("  max:system.load.1{*}.rollup(10)\n"),
+            Ok(made)
+        );
+    }
+
+    #[test]
+    fn an_aggregator_is_read_as_it_is_printed() {
+        for aggregator in [
+            Aggregator::Avg,
+            Aggregator::Sum,
+            Aggregator::Min,
+            Aggregator::Max,
+        ] {
+            assert_eq!(aggregator.to_string().parse(), Ok(aggregator));
+        }
+        assert_eq!(
+            "p95".parse::<Aggregator>(),
+            Err(InvalidAggregator("p95".into()))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_query_that_is_made_passes_the_check_for_written_ones(
+            metric in "[a-zA-Z][a-zA-Z0-9_.]{0,20}",
+            tags in prop::collection::vec((any::<String>(), prop::collection::vec(any::<String>(), 1..3)), 0..4),
+            seconds in 1_u32..,
+        ) {
+            let filters = tags.into_iter().map(|(key, values)| TagFilter::AnyOf { key, values });
+            let scope = Scope::of(filters.filter(|f| Scope::of([f.clone()]).is_ok())).unwrap();
+            let query = Query::of(&metric.parse().unwrap(), &scope, Aggregator::Sum, rollup(seconds));
+            prop_assert_eq!(Query::written(query.text()), Ok(query));
+        }
+    }
+}
