@@ -1,7 +1,10 @@
 //! The Kubernetes metrics API as a library: types, provider traits, tower services and layers.
 
 mod clock;
+mod discovery;
+mod encode;
 mod external;
+mod health;
 mod identity;
 mod layer;
 mod metric;
@@ -9,26 +12,42 @@ mod object;
 mod permission;
 mod provider;
 mod quantity;
+mod query;
+mod route;
 mod selector;
 #[cfg(feature = "server")]
 mod server;
+mod service;
+mod status;
 
-#[cfg(feature = "server")]
-pub use crate::server::{
-    CertificateError, Ended, Limits, RotatingCertificate, Server, ServerError, ServingCertificate,
-};
 pub use crate::{
     clock::Clock,
-    external::ExternalMetricValue,
+    encode::Format,
+    external::{ExternalMetricValue, ExternalMetricValueList},
+    health::Check,
     identity::{
         AUTHENTICATED, Authenticator, MASTERS, PeerCertificates, Presented, Rejected,
         UNAUTHENTICATED, User,
     },
-    layer::{Answer, Answering, Around, Within},
+    layer::{
+        AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, InFlightLimit,
+        RequestId, Within,
+    },
     metric::{ExternalMetric, InvalidName, MetricName, Namespace},
     object::ObjectReference,
     permission::{Action, Authorizer, Decision, Target, Undecided},
     provider::{ExternalMetricsProvider, Refusal},
     quantity::{InvalidQuantity, Quantity},
+    route::Route,
     selector::{Condition, InvalidSelector, Requirement, Selector},
+    service::MetricsApi,
+    status::{Reason, Status, StatusDetails},
+};
+#[cfg(feature = "server")]
+pub use crate::{
+    layer::Deadline,
+    server::{
+        CertificateError, Ended, Limits, RotatingCertificate, Server, ServerError,
+        ServingCertificate,
+    },
 };

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use serde::{Serialize, Serializer};
+
 use crate::Selector;
 
 /// An external metric as an autoscaler asks for it. This is the identity under
@@ -16,6 +18,13 @@ pub struct ExternalMetric {
 }
 
 impl ExternalMetric {
+    /// The API group under which external metrics are asked for.
+    pub const GROUP: &str = "external.metrics.k8s.io";
+    /// The version of the group.
+    pub const VERSION: &str = "v1beta1";
+    pub(crate) const API_VERSION: &str = "external.metrics.k8s.io/v1beta1";
+    pub(crate) const KIND: &str = "ExternalMetricValueList";
+
     /// The metric `name`, of the series that `selector` chooses, asked for by an
     /// autoscaler in `namespace`.
     pub fn new(namespace: Namespace, name: MetricName, selector: Selector) -> Self {
@@ -95,6 +104,12 @@ macro_rules! path_segment {
 
             fn try_from(name: &str) -> Result<Self, InvalidName> {
                 name.parse()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 

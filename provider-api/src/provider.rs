@@ -1,6 +1,6 @@
 //! What a source of metrics implements, and the ways in which it says no.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -23,6 +23,20 @@ pub trait ExternalMetricsProvider: Send + Sync + 'static {
     /// The names of the metrics known now, for discovery. It is asked often and
     /// answers from memory.
     fn external_metrics(&self) -> Vec<MetricName>;
+}
+
+#[async_trait]
+impl<P: ExternalMetricsProvider + ?Sized> ExternalMetricsProvider for Arc<P> {
+    async fn external_metric(
+        &self,
+        metric: &ExternalMetric,
+    ) -> Result<Vec<ExternalMetricValue>, Refusal> {
+        (**self).external_metric(metric).await
+    }
+
+    fn external_metrics(&self) -> Vec<MetricName> {
+        (**self).external_metrics()
+    }
 }
 
 /// Why there is no value. Each kind has its own HTTP status, see [`Refusal::code`].

@@ -1,0 +1,284 @@
+//! How an answer is written: the formats, and which one a request gets.
+
+mod accept;
+mod protobuf;
+mod yaml;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT},
+};
+use http_body_util::Full;
+use serde::Serialize;
+
+use self::protobuf::envelope;
+pub(crate) use self::{
+    accept::{MediaRange, chosen},
+    protobuf::Message,
+};
+use crate::{Status, query};
+
+/// The format that a request asks for, to be taken from it before it is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    media: Media,
+    /// Indented for a person; JSON only.
+    pretty: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Json,
+    Yaml,
+    Protobuf,
+}
+
+/// What Kubernetes has a protobuf message for.
+pub(crate) trait Document: Serialize {
+    const API_VERSION: &'static str;
+    const KIND: &'static str;
+
+    /// The message without its envelope.
+    fn protobuf(&self) -> Message;
+}
+
+impl Format {
+    /// The format for the answer to a request.
+    ///
+    /// # Errors
+    /// 406 when the request accepts none of JSON, YAML and Kubernetes' protobuf.
+    pub fn of<B>(request: &Request<B>) -> Result<Self, Status> {
+        Self::first_of(request, &[Media::Json, Media::Yaml, Media::Protobuf])
+    }
+
+    /// The format for an answer that has no protobuf form.
+    pub(crate) fn of_text<B>(request: &Request<B>) -> Result<Self, Status> {
+        Self::first_of(request, &[Media::Json, Media::Yaml])
+    }
+
+    /// The format for a [`Status`], which has to be said whatever is accepted:
+    /// JSON where nothing else was agreed.
+    pub fn of_status<B>(request: &Request<B>) -> Self {
+        Self::of(request).unwrap_or_else(|_| Self::json(request))
+    }
+
+    /// Whatever is accepted, JSON.
+    pub(crate) fn json<B>(request: &Request<B>) -> Self {
+        Self {
+            media: Media::Json,
+            pretty: is_for_a_person(request.uri(), request.headers()),
+        }
+    }
+
+    fn first_of<B>(request: &Request<B>, offered: &[Media]) -> Result<Self, Status> {
+        let media = chosen(request.headers(), |range| {
+            // `as` asks for another document, such as a table.
+            let plain = range.parameter("as").is_none();
+            offered
+                .iter()
+                .copied()
+                .find(|media| plain && range.includes(media.name()))
+        });
+        match media {
+            Some(media) => Ok(Self {
+                media,
+                ..Self::json(request)
+            }),
+            None => Err(Status::not_acceptable(
+                offered.iter().map(|media| media.name()),
+            )),
+        }
+    }
+
+    /// An answer of one of Kubernetes' documents.
+    pub(crate) fn answer<D: Document>(
+        self,
+        code: StatusCode,
+        document: &D,
+    ) -> Response<Full<Bytes>> {
+        match self.media {
+            Media::Protobuf => {
+                let body = envelope(D::API_VERSION, D::KIND, &document.protobuf());
+                response(code, Media::Protobuf.name(), body)
+            }
+            Media::Json | Media::Yaml => self.answer_text(code, document),
+        }
+    }
+
+    /// An answer of a document that has no protobuf form.
+    pub(crate) fn answer_text(
+        self,
+        code: StatusCode,
+        document: &impl Serialize,
+    ) -> Response<Full<Bytes>> {
+        response(code, self.media.name(), self.text(document))
+    }
+
+    fn text(self, document: &impl Serialize) -> Vec<u8> {
+        const TEXT: &str = "what is served holds text, numbers and text keys, so it is JSON";
+        let mut text = match self.media {
+            Media::Yaml => {
+                return yaml::written(&serde_json::to_value(document).expect(TEXT)).into_bytes();
+            }
+            _ if self.pretty => serde_json::to_vec_pretty(document).expect(TEXT),
+            _ => serde_json::to_vec(document).expect(TEXT),
+        };
+        text.push(b'\n');
+        text
+    }
+}
+
+impl Media {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Yaml => "application/yaml",
+            Self::Protobuf => "application/vnd.kubernetes.protobuf",
+        }
+    }
+}
+
+/// An answer with the headers that every answer has.
+pub(crate) fn response(
+    code: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = code;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    response
+}
+
+/// `?pretty` decides; where it is absent, the tools by which people look do.
+fn is_for_a_person(uri: &Uri, headers: &HeaderMap) -> bool {
+    if let Some(pretty) = query::parameter(uri, "pretty") {
+        return query::is_true(&pretty);
+    }
+    let agent = headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+        .unwrap_or_default();
+    ["curl", "Wget", "Mozilla/5.0"]
+        .iter()
+        .any(|tool| agent.starts_with(tool))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::ACCEPT;
+
+    use super::*;
+
+    fn request(uri: &str, accept: Option<&str>, agent: &str) -> Request<()> {
+        let mut request = Request::builder().uri(uri).header(USER_AGENT, agent);
+        if let Some(accept) = accept {
+            request = request.header(ACCEPT, accept);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn a_request_gets_the_first_format_that_it_accepts() {
+        for (accept, media) in [
+            (None, Media::Json),
+            (Some(""), Media::Json),
+            (Some("*/*"), Media::Json),
+            (Some("application/*"), Media::Json),
+            (Some("application/json"), Media::Json),
+            (Some("application/yaml"), Media::Yaml),
+            // the autoscaler
+            (
+                Some("application/vnd.kubernetes.protobuf, */*"),
+                Media::Protobuf,
+            ),
+            (
+                Some("*/*, application/vnd.kubernetes.protobuf"),
+                Media::Protobuf,
+            ),
+            (
+                Some("application/vnd.kubernetes.protobuf;q=0.5, application/json"),
+                Media::Json,
+            ),
+            (Some("application/json;q=0, */*;q=0.1"), Media::Json),
+            // kubectl get
+            (
+                Some(
+                    "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+                ),
+                Media::Json,
+            ),
+            (
+                Some("text/html, APPLICATION/YAML ; charset=utf-8"),
+                Media::Yaml,
+            ),
+        ] {
+            let format = Format::of(&request("/", accept, ""));
+            assert_eq!(
+                format,
+                Ok(Format {
+                    media,
+                    pretty: false
+                }),
+                "{accept:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_acceptable() {
+        for accept in [
+            "text/html",
+            "application/json;as=Table;v=v1;g=meta.k8s.io",
+            "application/cbor",
+            "application/json;q=0",
+        ] {
+            let request = request("/", Some(accept), "");
+            let refused = Status::not_acceptable([
+                "application/json",
+                "application/yaml",
+                "application/vnd.kubernetes.protobuf",
+            ]);
+            assert_eq!(Format::of(&request), Err(refused), "{accept}");
+            assert_eq!(
+                Format::of_status(&request),
+                Format {
+                    media: Media::Json,
+                    pretty: false
+                }
+            );
+        }
+        assert!(
+            Format::of_text(&request(
+                "/",
+                Some("application/vnd.kubernetes.protobuf"),
+                ""
+            ))
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn people_get_indented_json() {
+        for (uri, agent, pretty) in [
+            ("/", "curl/8.5.0", true),
+            ("/", "Wget/1.21", true),
+            ("/", "Mozilla/5.0 (X11)", true),
+            ("/", "kubectl/v1.33.0", false),
+            ("/?pretty", "kubectl/v1.33.0", true),
+            ("/?pretty=true", "kubectl/v1.33.0", true),
+            ("/?a=b&pretty=1", "", true),
+            ("/?pretty=false", "curl/8.5.0", false),
+            ("/?pretty=nonsense", "", false),
+        ] {
+            assert_eq!(
+                Format::json(&request(uri, None, agent)).pretty,
+                pretty,
+                "{uri} {agent}"
+            );
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The metrics API as one service.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+use tower::Service;
+
+use crate::{
+    ExternalMetricValueList, ExternalMetricsProvider, Route, Status, discovery, encode::Format,
+    health::Check, route::Destination,
+};
+
+/// Answers the requests of the Kubernetes metrics API from a provider.
+///
+/// It serves external metrics, their discovery, health and the version; anything
+/// else is not found. Whatever it answers is an answer: it has no errors. It
+/// reads no body, and asks nobody whether the client may ask: put layers above
+/// it that do, or keep it among friends.
+pub struct MetricsApi<P> {
+    provider: Arc<P>,
+    readiness: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+    version: Arc<str>,
+}
+
+impl<P: ExternalMetricsProvider> MetricsApi<P> {
+    /// The API of a provider. It is ready from the start.
+    pub fn new(provider: P) -> Self {
+        Self {
+            provider: Arc::new(provider),
+            readiness: Arc::new(Vec::new),
+            version: "".into(),
+        }
+    }
+
+    /// Answers `/readyz` by these checks. They are made for each probe, so they
+    /// look at what is known and do not find out.
+    pub fn ready_when(self, checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
+        Self {
+            readiness: Arc::new(checks),
+            ..self
+        }
+    }
+
+    /// Answers `/version` by this version of the server.
+    pub fn version(self, version: &str) -> Self {
+        Self {
+            version: version.into(),
+            ..self
+        }
+    }
+}
+
+impl<P: ExternalMetricsProvider> MetricsApi<P> {
+    async fn answer(
+        &self,
+        route: Route,
+        request: &Request<()>,
+    ) -> Result<Response<Full<Bytes>>, Status> {
+        match route.into_destination() {
+            Destination::Metric(metric) => {
+                let format = Format::of(request)?;
+                let items = self
+                    .provider
+                    .external_metric(&metric)
+                    .await
+                    .map_err(|refusal| Status::from(&refusal))?;
+                Ok(format.answer(StatusCode::OK, &ExternalMetricValueList { items }))
+            }
+            Destination::Groups => discovery::groups(request, self.provider.external_metrics()),
+            Destination::Group => discovery::group(request),
+            Destination::Resources => {
+                discovery::resources(request, self.provider.external_metrics())
+            }
+            Destination::Health(probe) => Ok(probe.answer(&*self.readiness)),
+            Destination::Version => {
+                let version = json!({
+                    "major": "",
+                    "minor": "",
+                    "gitVersion": &*self.version,
+                    "gitCommit": "",
+                    "gitTreeState": "",
+                    "buildDate": "",
+                    "goVersion": "",
+                    "compiler": "rustc",
+                    "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+                });
+                Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &version))
+            }
+            Destination::Refused(status) => Err(status),
+        }
+    }
+}
+
+impl<P, B> Service<Request<B>> for MetricsApi<P>
+where
+    P: ExternalMetricsProvider,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let api = self.clone();
+        let mut request = request.map(drop);
+        Box::pin(async move {
+            // What was authorized, where something was.
+            let route = request
+                .extensions_mut()
+                .remove()
+                .unwrap_or_else(|| Route::of(request.method(), request.uri()));
+            let answer = api.answer(route, &request).await;
+            let mut answer =
+                answer.unwrap_or_else(|status| status.answer(Format::of_status(&request)));
+            if request.method() == Method::HEAD {
+                *answer.body_mut() = Full::default();
+            }
+            Ok(answer)
+        })
+    }
+}
+
+impl<P> Clone for MetricsApi<P> {
+    fn clone(&self) -> Self {
+        Self {
+            provider: self.provider.clone(),
+            readiness: self.readiness.clone(),
+            version: self.version.clone(),
+        }
+    }
+}
+
+impl<P> fmt::Debug for MetricsApi<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsApi")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use http::header::{ACCEPT, CONTENT_TYPE};
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+    use time::macros::datetime;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{ExternalMetric, ExternalMetricValue, MetricName, Refusal};
+
+    const E: &str = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop";
+
+    /// Knows `depth`, and tells which selector it was asked for.
+    struct Queue;
+
+    #[async_trait]
+    impl ExternalMetricsProvider for Queue {
+        async fn external_metric(
+            &self,
+            metric: &ExternalMetric,
+        ) -> Result<Vec<ExternalMetricValue>, Refusal> {
+            if metric.name().as_str() != "depth" {
+                return Err(Refusal::Unknown(format!("there is no queue for {metric}")));
+            }
+            let mut value = ExternalMetricValue::new(
+                metric.name().clone(),
+                7.into(),
+                datetime!(2026-01-02 03:04:05 UTC),
+            );
+            value
+                .labels
+                .insert("selector".to_owned(), metric.selector().to_string());
+            Ok(vec![value])
+        }
+
+        fn external_metrics(&self) -> Vec<MetricName> {
+            vec!["depth".parse().unwrap()]
+        }
+    }
+
+    fn request(method: &str, uri: &str) -> Request<&'static str> {
+        Request::builder()
+            .method(method)
+            .uri(uri)
+            .body("nobody reads this")
+            .unwrap()
+    }
+
+    async fn answer(request: Request<&'static str>) -> (u16, String) {
+        let unready = || {
+            vec![Check {
+                name: "refresh",
+                outcome: Err("not yet".to_owned()),
+            }]
+        };
+        let api = MetricsApi::new(Queue).version("v1.2.3").ready_when(unready);
+        let answer = api.oneshot(request).await.unwrap();
+        let code = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (code, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    async fn get(uri: &str) -> (u16, Value) {
+        let (code, body) = answer(request("GET", uri)).await;
+        (code, serde_json::from_str(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_metric_is_answered_by_the_provider() {
+        let (code, list) = get(&format!("{E}/depth?labelSelector=b,a%3Dx")).await;
+        let item = json!({
+            "metricName": "depth",
+            "metricLabels": {"selector": "a=x,b"},
+            "timestamp": "2026-01-02T03:04:05Z",
+            "value": "7",
+        });
+        assert_eq!((code, &list["items"]), (200, &json!([item])));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_reaches_the_client_with_its_message() {
+        let expected = json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": "there is no queue for shop/x{}",
+            "reason": "NotFound",
+            "code": 404,
+        });
+        assert_eq!(get(&format!("{E}/x")).await, (404, expected));
+    }
+
+    #[tokio::test]
+    async fn the_autoscaler_gets_protobuf_whether_there_is_a_value_or_not() {
+        for (metric, kind) in [("depth", "ExternalMetricValueList"), ("x", "Status")] {
+            let mut request = request("GET", &format!("{E}/{metric}"));
+            request.headers_mut().insert(
+                ACCEPT,
+                "application/vnd.kubernetes.protobuf, */*".parse().unwrap(),
+            );
+            let answer = MetricsApi::new(Queue).oneshot(request).await.unwrap();
+            assert_eq!(
+                answer.headers()[CONTENT_TYPE],
+                "application/vnd.kubernetes.protobuf"
+            );
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(
+                body.starts_with(b"k8s\0") && String::from_utf8_lossy(&body).contains(kind),
+                "{metric}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_authorized_is_what_is_answered() {
+        let mut request = request("GET", &format!("{E}/x"));
+        let authorized = Route::of(&Method::GET, &format!("{E}/depth").parse().unwrap());
+        request.extensions_mut().insert(authorized);
+        assert_eq!(answer(request).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn head_is_refused_without_a_body() {
+        assert_eq!(
+            answer(request("HEAD", &format!("{E}/depth"))).await,
+            (405, String::new())
+        );
+        assert_eq!(
+            answer(request("HEAD", "/livez")).await,
+            (200, String::new())
+        );
+    }
+
+    #[tokio::test]
+    async fn each_path_has_its_answer() {
+        assert_eq!(
+            answer(request("GET", "/livez")).await,
+            (200, "ok".to_owned())
+        );
+        assert_eq!(answer(request("GET", "/readyz")).await.0, 500);
+        assert_eq!(get("/version").await.1["gitVersion"], "v1.2.3");
+        for (path, kind) in [
+            ("/apis", "APIGroupList"),
+            ("/apis/external.metrics.k8s.io", "APIGroup"),
+            ("/apis/external.metrics.k8s.io/v1beta1", "APIResourceList"),
+        ] {
+            let (code, body) = get(path).await;
+            assert_eq!((code, &body["kind"]), (200, &json!(kind)));
+        }
+        for path in ["/openapi/v2", "/", E] {
+            assert_eq!(get(path).await.1["reason"], "NotFound", "{path}");
+        }
+    }
+}
