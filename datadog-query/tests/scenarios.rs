@@ -20,20 +20,20 @@ fn rate(simulator: &Simulator, seconds: i64) -> f64 {
         "/api/v1/query?from={}&to={to}&query=avg:nginx.net.request_per_s%7Bkube_container_name:nginx%7D.rollup(10)",
         to - 300
     );
-    let request = Request::builder().uri(uri).header("DD-API-KEY", "a");
-    let request = request
+    let request = Request::builder()
+        .uri(uri)
+        .header("DD-API-KEY", "a")
         .header("DD-APPLICATION-KEY", "b")
         .body(Bytes::new())
-        .unwrap();
+        .expect("the parts are written above");
     let answer = simulator.answer(&request, now);
-    let reply: Value = serde_json::from_slice(answer.response.body()).unwrap();
-    reply["series"][0]["pointlist"]
+    let reply: Value = serde_json::from_slice(answer.response.body()).expect("it answers in JSON");
+    let points = reply["series"][0]["pointlist"]
         .as_array()
-        .unwrap()
-        .last()
-        .unwrap()[1]
-        .as_f64()
-        .unwrap()
+        .and_then(|points| points.last());
+    points
+        .and_then(|point| point[1].as_f64())
+        .expect("the walkthrough has a value at all times")
 }
 
 #[test]
