@@ -1,0 +1,122 @@
+//! The one lock, and the provider in front of it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use datadog_query::Query;
+use parking_lot::RwLock;
+use provider_api::{
+    Clock, Condition, ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName,
+    Refusal, Selector,
+};
+use time::OffsetDateTime;
+
+use crate::{Answer, Inexpressible, Key, Ledger, Policy, Sample, Template, Turn, Unready};
+
+/// A [`Ledger`] that many threads share: requests read it, the refresh and the
+/// watch write it. A clone is another handle to the same ledger.
+#[derive(Clone)]
+pub struct Store {
+    ledger: Arc<RwLock<Ledger>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Store {
+    /// An empty store; `clock` tells the age of what the provider serves.
+    pub fn new(template: Template, policy: Policy, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            ledger: Arc::new(RwLock::new(Ledger::new(template, policy))),
+            clock,
+        }
+    }
+
+    /// See [`Ledger::demand`].
+    ///
+    /// # Errors
+    /// When the metric cannot be asked of Datadog.
+    pub fn demand(&self, key: Key) -> Result<bool, Inexpressible> {
+        self.ledger.write().demand(key)
+    }
+
+    /// See [`Ledger::withdraw`].
+    pub fn withdraw(&self, key: &Key) {
+        self.ledger.write().withdraw(key);
+    }
+
+    /// See [`Ledger::synced`].
+    pub fn synced(&self) {
+        self.ledger.write().synced();
+    }
+
+    /// See [`Ledger::is_synced`].
+    pub fn is_synced(&self) -> bool {
+        self.ledger.read().is_synced()
+    }
+
+    /// See [`Ledger::queries`].
+    pub fn queries(&self) -> Vec<Query> {
+        self.ledger.read().queries()
+    }
+
+    /// See [`Ledger::waiting`].
+    pub fn waiting(&self) -> Vec<Query> {
+        self.ledger.read().waiting()
+    }
+
+    /// See [`Ledger::record`].
+    pub fn record(&self, query: &Query, answer: Answer, now: OffsetDateTime) -> Option<Turn> {
+        self.ledger.write().record(query, answer, now)
+    }
+
+    /// See [`Ledger::read`].
+    ///
+    /// # Errors
+    /// Why there is no value.
+    pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Sample, Unready> {
+        self.ledger.read().read(metric, now).cloned()
+    }
+}
+
+#[async_trait]
+impl ExternalMetricsProvider for Store {
+    /// One item, however many autoscalers ask: the autoscaler would add up more.
+    async fn external_metric(
+        &self,
+        metric: &ExternalMetric,
+    ) -> Result<Vec<ExternalMetricValue>, Refusal> {
+        let sample = self
+            .read(metric, self.clock.now())
+            .map_err(|unready| unready.refusal(metric))?;
+        Ok(vec![ExternalMetricValue {
+            metric_name: metric.name().clone(),
+            labels: labels(metric.selector()),
+            timestamp: sample.time,
+            window: None,
+            value: sample.value,
+        }])
+    }
+
+    fn external_metrics(&self) -> Vec<MetricName> {
+        let ledger = self.ledger.read();
+        let mut names: Vec<_> = ledger
+            .demands()
+            .map(|(metric, _)| metric.name().clone())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// The labels that every series behind the value carries.
+fn labels(selector: &Selector) -> BTreeMap<String, String> {
+    let pairs =
+        selector
+            .requirements()
+            .iter()
+            .filter_map(|requirement| match requirement.condition() {
+                Condition::Equals(value) => Some((requirement.key().to_owned(), value.clone())),
+                _ => None,
+            });
+    pairs.collect()
+}

@@ -1,0 +1,94 @@
+//! Why there is no value, as a closed list, and the one table that turns it into
+//! what the autoscaler is told.
+
+use datadog_query::Query;
+use provider_api::{ExternalMetric, Refusal};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{Cause, Inexpressible, Sample};
+
+/// Why there is no value to serve.
+#[derive(Clone, Debug)]
+pub enum Unready {
+    /// The first list of autoscalers has not arrived, so nobody knows yet whether
+    /// the metric is wanted.
+    NotSynced,
+    /// No autoscaler asks for it.
+    NotDemanded,
+    /// Datadog has no words for it.
+    Inexpressible(Inexpressible),
+    /// Datadog has not answered yet.
+    Waiting(Query),
+    /// Datadog answers, and its newest value is too old.
+    Stale {
+        /// The query.
+        query: Query,
+        /// The newest value.
+        last: Sample,
+        /// The age up to which a value is served.
+        max_age: Duration,
+    },
+    /// Datadog's last answer had no value, and there is none from before that is
+    /// young enough.
+    Failing {
+        /// The query.
+        query: Query,
+        /// Why.
+        cause: Cause,
+        /// The last value there was.
+        last: Option<Sample>,
+    },
+}
+
+impl Unready {
+    /// What the autoscaler is told of `metric`: the code by kind, and a message
+    /// that says which query, what happened and what to do. Times in it are
+    /// absolute, since Kubernetes counts equal messages as one event.
+    pub fn refusal(&self, metric: &ExternalMetric) -> Refusal {
+        match self {
+            Self::NotSynced => Refusal::NotReady(format!(
+                "external metric {metric}: the autoscalers of the cluster have not been read yet, ask again in a few seconds"
+            )),
+            Self::NotDemanded => Refusal::Unknown(format!(
+                "external metric {metric}: no HorizontalPodAutoscaler in namespace {} asks for this name and selector, and only what one asks for is fetched",
+                metric.namespace()
+            )),
+            Self::Inexpressible(why) => Refusal::BadRequest(format!(
+                "external metric {metric} cannot be asked of Datadog: {why}"
+            )),
+            Self::Waiting(query) => Refusal::NotReady(format!(
+                "external metric {metric}: Datadog has not answered {query} yet, ask again in a few seconds"
+            )),
+            Self::Stale {
+                query,
+                last,
+                max_age,
+            } => Refusal::Stale(format!(
+                "{query}: the newest value is of {}, and only values up to {} s old are served; check that the metric is still being sent, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+                instant(last.time),
+                max_age.whole_seconds()
+            )),
+            Self::Failing {
+                query,
+                cause: cause @ Cause::UnknownMetric,
+                ..
+            } => Refusal::Unknown(format!("{query}: {cause}")),
+            Self::Failing { query, cause, last } => Refusal::NoData(match last {
+                Some(last) => format!(
+                    "{query}: {cause}; the last value is of {}",
+                    instant(last.time)
+                ),
+                None => format!("{query}: {cause}"),
+            }),
+        }
+    }
+}
+
+/// In whole seconds, as Kubernetes writes times.
+fn instant(time: OffsetDateTime) -> String {
+    let seconds = time.replace_nanosecond(0).unwrap_or(time);
+    // Only a year beyond 9999 has no such form.
+    seconds
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| seconds.to_string())
+}
