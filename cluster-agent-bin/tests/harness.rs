@@ -7,7 +7,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     thread,
 };
@@ -18,9 +18,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use serde_json::{Value, json};
-use support::{
-    Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, free_ports, is, seconds,
-};
+use support::{Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, is, seconds};
 
 #[test]
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
@@ -39,8 +37,7 @@ fn the_control_plane_answers_kubectl() {
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
 fn the_agents_account_may_list_hpas_and_delegate_authentication_and_nothing_else() {
     let cp = ControlPlane::start();
-    cp.kubectl(&["apply", "--filename=manifests/rbac.yaml"])
-        .expect_success();
+    cp.install("rbac.yaml");
     let (agent, anyone) = (
         cp.service_account("default", "dca"),
         cp.service_account("default", "default"),
@@ -130,8 +127,7 @@ fn the_api_server_accepts_every_manifest_to_the_last_field() {
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
 fn a_deployment_gets_a_replica_set_and_pods() {
     let cp = ControlPlane::start();
-    cp.kubectl(&["apply", "--filename=manifests/hpa-example/nginx.yaml"])
-        .expect_success();
+    cp.install("hpa-example/nginx.yaml");
     cp.kubectl(&["scale", "deployment/nginx", "--replicas=2"])
         .expect_success();
     eventually(seconds(30), "the ReplicaSet counts two pods", || {
@@ -243,9 +239,40 @@ fn answer(config: Arc<ServerConfig>, connection: TcpStream) -> std::io::Result<(
 
 #[test]
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn the_agent_serves_the_cluster_as_its_own_account_and_stops_when_asked() {
+    let cp = ControlPlane::start();
+    cp.install("rbac.yaml");
+    let datadog = Datadog::start(cp.folder(), "{}");
+    let mut agent = Agent::start(&cp, &datadog, &[]);
+    let port = agent.port().to_string();
+    agent.line(seconds(30), &port);
+    agent.ready(seconds(30));
+    cp.register(agent.port(), None);
+    eventually(seconds(30), "the agent is available", || {
+        cp.external_metrics_available()
+    });
+
+    assert_eq!(agent.stop(seconds(20)).code(), Some(0));
+    for key in Agent::KEYS {
+        assert!(!agent.log().contains(key), "{}", agent.log());
+    }
+}
+
+#[test]
+#[ignore = "needs nothing but is kept with its likes: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+fn the_simulated_datadog_changes_while_it_runs() {
+    let folder = Folder::new();
+    let datadog = Datadog::start(&folder, "{}");
+    datadog.series(&json!([{ "metric": "shop.orders", "shape": { "constant": 42 } }]));
+    datadog.faults(&json!([]));
+    assert_eq!(datadog.calls(), Vec::<Value>::new());
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
 fn stopping_leaves_no_process_and_no_file_behind() {
     let cp = ControlPlane::start();
-    let (processes, file) = (cp.process_ids(), cp.folder().file("etcd.log"));
+    let (processes, file) = (cp.process_ids(), cp.folder().file("etcd-1.log"));
     assert_eq!(
         processes.iter().map(|&id| alive(id)).collect::<Vec<_>>(),
         [true; 3]

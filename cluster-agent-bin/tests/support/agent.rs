@@ -5,67 +5,70 @@ use std::{
     time::Duration,
 };
 
-use super::{Folder, eventually, http, process::Process};
+use super::{ControlPlane, Datadog, eventually, free_ports, http, process::Process};
 
-/// A running `datadog-cluster-agent`.
-pub(crate) struct Agent(Process);
+/// A running `datadog-cluster-agent start`.
+pub(crate) struct Agent {
+    process: Process,
+    port: u16,
+}
 
 impl Agent {
-    /// Starts the agent with these arguments and with nothing but these variables, so that
-    /// the environment of whoever runs the tests decides nothing. Its log goes to `folder`.
-    pub(crate) fn start<V: AsRef<std::ffi::OsStr>>(
-        folder: &Folder,
-        arguments: &[&str],
-        variables: &[(&str, V)],
-    ) -> Self {
+    /// The keys that it shows to Datadog; no log may hold them.
+    pub(crate) const KEYS: [&str; 2] = ["the-api-key", "the-application-key"];
+
+    /// Starts it as the ServiceAccount of `manifests/rbac.yaml`, with this Datadog. It has
+    /// the variables in `more` and those that it cannot do without: the environment of
+    /// whoever runs the tests decides nothing.
+    #[track_caller]
+    pub(crate) fn start(cp: &ControlPlane, datadog: &Datadog, more: &[(&str, &str)]) -> Self {
+        let [port] = free_ports();
+        let [api_key, app_key] = Self::KEYS;
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-cluster-agent"));
-        command.args(arguments).env_clear();
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        Self(Process::start(command, folder.fresh("agent", "log")))
+        command
+            .arg("start")
+            .env_clear()
+            .env("KUBECONFIG", cp.service_account("default", "dca"))
+            .env("DD_API_KEY", api_key)
+            .env("DD_APP_KEY", app_key)
+            .env("DD_EXTERNAL_METRICS_PROVIDER_ENDPOINT", datadog.url())
+            .env("DD_EXTERNAL_METRICS_PROVIDER_PORT", port.to_string())
+            .envs(more.iter().copied());
+        let process = Process::start(command, cp.folder().fresh("agent", "log"));
+        Self { process, port }
     }
 
-    /// All lines that the agent wrote so far, to stdout and stderr.
+    /// The loopback port at which it serves.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// All lines that it wrote so far, to stdout and stderr.
     pub(crate) fn log(&self) -> String {
-        self.0.log()
+        self.process.log()
     }
 
     /// The first line with `text` in it, waited for.
     #[track_caller]
     pub(crate) fn line(&mut self, within: Duration, text: &str) -> String {
-        line(&mut self.0, within, text)
+        self.process.line(within, text)
     }
 
-    /// Waits until the agent says, at this loopback port, that it is ready.
+    /// Waits until it says that it is ready.
     #[track_caller]
-    pub(crate) fn ready(&self, within: Duration, port: u16) {
-        let url = format!("https://127.0.0.1:{port}/readyz");
-        eventually(within, "the agent is ready", || http::get(&url));
+    pub(crate) fn ready(&mut self, within: Duration) {
+        let url = format!("https://127.0.0.1:{}/readyz", self.port);
+        eventually(within, "the agent is ready", || {
+            if let Some(status) = self.process.ended() {
+                panic!("the agent ended ({status})");
+            }
+            http::get(&url)
+        });
     }
 
-    /// Asks the agent to stop (SIGTERM), as Kubernetes does, and waits for it.
+    /// Asks it to stop (SIGTERM), as Kubernetes does, and waits for it.
     #[track_caller]
     pub(crate) fn stop(&mut self, within: Duration) -> ExitStatus {
-        self.0.terminate(within)
+        self.process.terminate(within)
     }
-}
-
-/// The first line with `text` in it. A process that ends without it is not waited for.
-#[track_caller]
-pub(super) fn line(process: &mut Process, within: Duration, text: &str) -> String {
-    eventually(within, &format!("a line with `{text}`"), || {
-        // Asked before the log is read, so that last words count.
-        let ended = process.ended();
-        let log = process.log();
-        // A line without its end is still being written.
-        let found = log
-            .split_inclusive('\n')
-            .find(|line| line.ends_with('\n') && line.contains(text));
-        match (found, ended) {
-            (Some(line), _) => Ok(line.trim_end().to_owned()),
-            (None, Some(status)) => panic!("ended ({status}) without a line with `{text}`"),
-            (None, None) => Err(format!("{} other lines", log.lines().count())),
-        }
-    })
 }

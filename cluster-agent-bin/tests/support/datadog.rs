@@ -1,10 +1,10 @@
 //! A Datadog that answers what a test wants.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Folder, agent::line, http, process::Process, seconds};
+use super::{Folder, http, process::Process, seconds};
 
 /// A running `datadog-cluster-agent simulate-datadog`.
 pub(crate) struct Datadog {
@@ -13,18 +13,18 @@ pub(crate) struct Datadog {
 }
 
 impl Datadog {
-    /// Starts it with a scenario file, at an address of its own choice.
+    /// Starts it with a scenario written as YAML, at an address of its own choice.
     #[track_caller]
-    pub(crate) fn start(folder: &Folder, scenario: &Path) -> Self {
+    pub(crate) fn start(folder: &Folder, scenario: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_datadog-cluster-agent"));
         command
             .arg("simulate-datadog")
             .arg("--scenario")
-            .arg(scenario)
+            .arg(folder.write("scenario.yaml", scenario))
             .args(["--listen", "127.0.0.1:0"])
             .env_clear();
         let mut process = Process::start(command, folder.fresh("datadog", "log"));
-        let line = line(&mut process, seconds(30), "listening on http://");
+        let line = process.line(seconds(30), "listening on http://");
         let (_, url) = line
             .split_once("listening on ")
             .expect("the line has these words in it");

@@ -51,6 +51,14 @@ impl ControlPlane {
         Output::from(output).expect_success();
     }
 
+    /// Applies one of the manifests that this crate gives to operators.
+    #[track_caller]
+    pub(crate) fn install(&self, manifest: &str) {
+        let file = format!("{}/manifests/{manifest}", env!("CARGO_MANIFEST_DIR"));
+        self.kubectl(&["apply", "--validate=strict", "--filename", &file])
+            .expect_success();
+    }
+
     /// One field of an object of the namespace `default`, by its JSONPath: the text is empty
     /// if the object has no such field.
     pub(crate) fn field(&self, object: &str, path: &str) -> Result<String, String> {
@@ -59,7 +67,7 @@ impl ControlPlane {
     }
 
     fn kubectl_command(&self, kubeconfig: &Path) -> Command {
-        let mut command = Command::new(&self.binaries.kubectl);
+        let mut command = Command::new(&self.layout.binaries.kubectl);
         command
             .arg("--kubeconfig")
             .arg(kubeconfig)

@@ -11,12 +11,14 @@ mod aggregation;
 mod binaries;
 mod certificates;
 mod control_plane;
+mod credentials;
 mod datadog;
 mod eventually;
 mod folder;
 mod http;
 mod kubeconfig;
 mod kubectl;
+mod layout;
 mod ports;
 mod process;
 

@@ -23,9 +23,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, with both of its output streams appended to `log`.
+    /// Starts `command`, with both of its output streams going to the file `log`.
     pub(crate) fn start(mut command: Command, log: PathBuf) -> Self {
-        let out = File::options().create(true).append(true).open(&log);
+        let out = File::create(&log);
         let out = out.unwrap_or_else(|error| panic!("cannot open {}: {error}", log.display()));
         let err = out.try_clone().expect("an open file can be shared");
         let child = command
@@ -50,6 +50,25 @@ impl Process {
     /// The exit status, once there is one.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be asked")
+    }
+
+    /// The first line with `text` in it, waited for as long as the process lives.
+    #[track_caller]
+    pub(crate) fn line(&mut self, within: Duration, text: &str) -> String {
+        eventually(within, &format!("a line with `{text}`"), || {
+            // Asked before the log is read, so that last words count.
+            let ended = self.ended();
+            let log = self.log();
+            // A line without its end is still being written.
+            let mut lines = log
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'));
+            match (lines.find(|line| line.contains(text)), ended) {
+                (Some(line), _) => Ok(line.trim_end().to_owned()),
+                (None, Some(status)) => panic!("ended ({status}) without a line with `{text}`"),
+                (None, None) => Err(format!("{} other lines", log.lines().count())),
+            }
+        })
     }
 
     /// Asks the process to end (SIGTERM) and waits for it.

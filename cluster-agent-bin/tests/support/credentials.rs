@@ -1,0 +1,56 @@
+//! Who is who in one control plane, as files.
+
+use std::path::PathBuf;
+
+use super::{
+    Folder,
+    certificates::{Authority, PairFiles, key},
+    kubeconfig::{self, Identity},
+};
+
+/// Certificates, keys and kubeconfigs, made for one control plane and thrown away with it.
+pub(crate) struct Credentials {
+    /// Signs the API server's certificate and those of its clients.
+    pub(crate) authority: PathBuf,
+    pub(crate) serving: PairFiles,
+    /// Signs only the certificate by which aggregated servers know the API server, and so
+    /// is an authority of its own: no client can pass for the API server.
+    pub(crate) front_proxy_authority: PathBuf,
+    pub(crate) front_proxy: PairFiles,
+    /// The two halves of the key of service-account tokens.
+    pub(crate) token_signer: PathBuf,
+    pub(crate) token_verifier: PathBuf,
+    /// Kubeconfigs.
+    pub(crate) admin: PathBuf,
+    pub(crate) controller_manager: PathBuf,
+}
+
+impl Credentials {
+    pub(crate) fn write(folder: &Folder, server: &str) -> Self {
+        let authority = Authority::named("kubernetes");
+        let front_proxy_authority = Authority::named("front-proxy");
+        let tokens = key();
+
+        let authority_file = folder.write("authority.crt", &authority.pem());
+        let kubeconfig = |name: &str, group: Option<&str>| {
+            let pair = authority.client(name, group).write(folder, name);
+            let identity = Identity::Certificate(&pair);
+            kubeconfig::write(folder, name, server, &authority_file, &identity)
+        };
+        Self {
+            admin: kubeconfig("admin", Some("system:masters")),
+            controller_manager: kubeconfig("system:kube-controller-manager", None),
+            serving: authority
+                .server(&["127.0.0.1", "localhost", "kubernetes.default.svc"])
+                .write(folder, "serving"),
+            front_proxy_authority: folder
+                .write("front-proxy-authority.crt", &front_proxy_authority.pem()),
+            front_proxy: front_proxy_authority
+                .client("front-proxy-client", None)
+                .write(folder, "front-proxy"),
+            token_signer: folder.write("tokens.key", &tokens.serialize_pem()),
+            token_verifier: folder.write("tokens.pub", &tokens.public_key_pem()),
+            authority: authority_file,
+        }
+    }
+}
