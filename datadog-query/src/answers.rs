@@ -186,3 +186,125 @@ impl fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::{
+        batch::{BatchLimits, batches},
+        exchange::ExchangeError,
+        reply::Slot,
+    };
+
+    const NOW: OffsetDateTime = datetime!(2026-01-01 00:05:00 UTC);
+    const START: OffsetDateTime = datetime!(2026-01-01 00:00:00 UTC);
+
+    fn query(text: &str) -> Query {
+        Query::written(text).unwrap()
+    }
+
+    fn series(query_index: Option<usize>, value: f64, scope: &str) -> Series {
+        Series {
+            query_index,
+            interval: Some(Duration::from_secs(30)),
+            scope: scope.to_owned(),
+            points: vec![Slot {
+                time: START,
+                value: Some(value),
+            }],
+        }
+    }
+
+    fn noted<const N: usize>(
+        queries: [&str; N],
+        series: Vec<Series>,
+    ) -> [Result<Point, NoValue>; N] {
+        let batch = batches(queries.map(query), BatchLimits::default())
+            .0
+            .remove(0);
+        let mut answers = Answers::default();
+        let reply = Reply {
+            series,
+            rate_limit: None,
+        };
+        answers.note(
+            &batch,
+            &reply,
+            Window::ending(NOW, Duration::from_secs(300)),
+            NOW,
+        );
+        queries.map(|text| answers.by_query[&query(text)].clone())
+    }
+
+    fn value(value: f64) -> Result<Point, NoValue> {
+        Ok(Point { time: START, value })
+    }
+
+    #[test]
+    fn a_position_that_is_missing_is_a_query_without_data() {
+        let none = Err(NoValue::NoSeries {
+            span: Duration::from_secs(300),
+        });
+        assert_eq!(
+            noted(["a{*}", "b{*}"], vec![series(Some(1), 2.0, "*")]),
+            [none, value(2.0)]
+        );
+    }
+
+    #[test]
+    fn a_series_that_belongs_to_no_query_makes_every_answer_of_the_call_doubtful() {
+        for stray in [None, Some(2)] {
+            assert_eq!(
+                noted(
+                    ["a{*}", "b{*}"],
+                    vec![series(Some(0), 1.0, "*"), series(stray, 2.0, "*")]
+                ),
+                [Err(NoValue::Mismatched), Err(NoValue::Mismatched)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_query_that_was_asked_alone_needs_no_position_but_allows_no_wrong_one() {
+        assert_eq!(noted(["a{*}"], vec![series(None, 1.0, "*")]), [value(1.0)]);
+        assert_eq!(
+            noted(["a{*}"], vec![series(Some(1), 1.0, "*")]),
+            [Err(NoValue::Mismatched)]
+        );
+    }
+
+    #[test]
+    fn of_several_series_none_is_the_value() {
+        let hosts = ["host:a", "host:b", "host:c", "host:d"];
+        let [refused] = noted(
+            ["a{*} by {host}"],
+            hosts
+                .iter()
+                .map(|host| series(Some(0), 1.0, host))
+                .collect(),
+        );
+        let refused = refused.unwrap_err();
+        let scopes = hosts[..3].iter().map(|host| (*host).to_owned()).collect();
+        assert_eq!(refused, NoValue::SeveralSeries { count: 4, scopes });
+        assert_eq!(
+            refused.to_string(),
+            "the query has 4 series (host:a; host:b; host:c; …): leave out its `by {…}`, or narrow \
+             its scope to one"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_cause_on_one_line() {
+        let source = ExchangeError::Unreachable("the name of the host does not resolve".to_owned());
+        let failed = NoValue::Failed(Arc::new(Error::Unreachable {
+            host: "api.datadoghq.eu".to_owned(),
+            source,
+        }));
+        assert_eq!(
+            failed.to_string(),
+            "no answer from api.datadoghq.eu: the name of the host does not resolve"
+        );
+    }
+}

@@ -3,28 +3,26 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Map;
-use time::OffsetDateTime;
 use tower::ServiceExt;
 
 use crate::{
     account::Account,
-    answers::{Answers, NoValue},
-    batch::{Batch, BatchLimits, batches, cost},
+    batch::{Batch, BatchLimits},
     endpoint::Endpoint,
     error::Error,
     exchange::Exchange,
     keys::Keys,
     metric::MetricName,
-    query::Query,
     reply::Reply,
     request,
     said::{one_line, said},
     window::Window,
 };
+
+mod values;
 
 /// Asks Datadog over an [`Exchange`]. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -72,58 +70,6 @@ impl<S: Exchange> Client<S> {
         let call = self.call(request::query(endpoint, keys, batch, window));
         let account = Arc::clone(&self.account);
         async move { Reply::read(&call.await?, &account) }
-    }
-
-    /// The newest point of each query that is complete at `now`, or why there
-    /// is none. Equal queries are asked once.
-    ///
-    /// The queries are cut into batches, which are asked at once; the exchange
-    /// decides how many calls really run. Where a query spoils its batch, the
-    /// batch is halved until the bad one is alone, so that its neighbours have
-    /// their values from the same round. An error that blames no query is
-    /// every query's of that batch.
-    pub fn values<I: IntoIterator<Item = Query>>(
-        &self,
-        queries: I,
-        window: Window,
-        now: OffsetDateTime,
-    ) -> impl Future<Output = Answers> + Send + use<S, I> {
-        let client = self.clone();
-        let limit = self.limits.characters;
-        let (batches, too_long) = batches(queries, self.limits);
-        async move {
-            let mut answers = Answers::default();
-            for query in too_long {
-                let why = NoValue::TooLong {
-                    characters: cost(&query),
-                    limit,
-                };
-                answers.by_query.insert(query, Err(why));
-            }
-            let ask = move |batch: Batch| {
-                let reply = client.ask(&batch, window);
-                async move { (batch, reply.await) }
-            };
-            let mut calls: FuturesUnordered<_> = batches.into_iter().map(&ask).collect();
-            while let Some((batch, outcome)) = calls.next().await {
-                answers.calls += 1;
-                let error = match outcome {
-                    Ok(reply) => {
-                        answers.note(&batch, &reply, window, now);
-                        continue;
-                    }
-                    Err(error) => error,
-                };
-                if error.blames_a_query()
-                    && let Some((first, second)) = batch.halves()
-                {
-                    calls.extend([ask(first), ask(second)]);
-                    continue;
-                }
-                answers.note_failure(&batch, error, window);
-            }
-            answers
-        }
     }
 
     /// Whether Datadog knows a metric of this name: whether anybody ever sent
@@ -198,4 +144,128 @@ fn read<'a, T: Deserialize<'a>>(
 ) -> Result<T, Error> {
     serde_json::from_slice(response.body())
         .map_err(|error| account.malformed(one_line(&error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+
+    use super::*;
+    use crate::{exchange::ExchangeError, query::Query};
+
+    /// A client of a Datadog that always answers this.
+    fn client(answer: Result<(u16, &'static str), ExchangeError>) -> Client<impl Exchange> {
+        let exchange = tower::service_fn(move |_: Request<Bytes>| {
+            let answer = answer.clone().map(|(status, body)| {
+                Response::builder()
+                    .status(status)
+                    .body(body.into())
+                    .unwrap()
+            });
+            async { answer }
+        });
+        let keys = Keys::new(&"api-key".into(), &"app-key".into()).unwrap();
+        Client::new(Endpoint::of_site("datadoghq.eu").unwrap(), keys, exchange)
+    }
+
+    fn host() -> String {
+        "api.datadoghq.eu".to_owned()
+    }
+
+    fn knows(status: u16, body: &'static str) -> Result<bool, Error> {
+        block_on(client(Ok((status, body))).knows(&"nginx.net.request_per_s".parse().unwrap()))
+    }
+
+    #[test]
+    fn a_metric_is_known_once_anybody_sent_it() {
+        // Recorded: a metric that was just made has all fields, and all null.
+        let body = r#"{"description":null,"short_name":null,"integration":null,
+            "statsd_interval":null,"per_unit":null,"type":null,"unit":null}"#;
+        assert_eq!(knows(200, body), Ok(true));
+        assert_eq!(
+            knows(404, r#"{"errors": ["metric_name not found"]}"#),
+            Ok(false)
+        );
+    }
+
+    #[test]
+    fn another_404_does_not_make_a_metric_unknown() {
+        // Recorded: the answer of the edge for an address that is not there.
+        let body = r#"{"status":"error","code":404,"errors":["Not found"]}"#;
+        let text = "Not found".to_owned();
+        assert_eq!(
+            knows(404, body),
+            Err(Error::Unexpected {
+                host: host(),
+                status: 404,
+                text
+            })
+        );
+    }
+
+    #[test]
+    fn a_page_in_place_of_an_answer_does_not_make_a_metric_known() {
+        assert!(matches!(
+            knows(200, "<html>log in</html>"),
+            Err(Error::Malformed { .. })
+        ));
+    }
+
+    #[test]
+    fn a_missing_permission_names_the_scope_that_each_call_needs() {
+        let refused = r#"{"errors":["Forbidden","Failed permission authorization checks"]}"#;
+        let scope = |error| match error {
+            Error::PermissionMissing { scope, .. } => scope,
+            other => panic!("{other}"),
+        };
+        let client = client(Ok((403, refused)));
+        let batch = Batch::of(Query::written("avg:a{*}").unwrap());
+        let window = Window::ending(time::OffsetDateTime::UNIX_EPOCH, std::time::Duration::ZERO);
+        assert_eq!(
+            scope(block_on(client.ask(&batch, window)).unwrap_err()),
+            "timeseries_query"
+        );
+        assert_eq!(scope(knows(403, refused).unwrap_err()), "metrics_read");
+    }
+
+    #[test]
+    fn a_key_is_valid_only_when_datadog_says_so() {
+        let validate = |status, body| block_on(client(Ok((status, body))).validate());
+        // Both after recordings; the third form is documented.
+        assert_eq!(validate(200, r#"{"valid":true}"#), Ok(()));
+        for (status, body, text) in [
+            (
+                403,
+                r#"{"errors": ["API key required"]}"#,
+                "API key required",
+            ),
+            (200, r#"{"valid":false}"#, "not valid"),
+        ] {
+            let text = text.to_owned();
+            let refused = Error::KeysRefused {
+                host: host(),
+                status,
+                text,
+            };
+            assert_eq!(validate(status, body), Err(refused));
+        }
+        assert!(matches!(validate(200, "{}"), Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn no_answer_is_told_from_a_slow_one() {
+        let outcome = |error| block_on(client(Err(error)).validate()).unwrap_err();
+        assert_eq!(
+            outcome(ExchangeError::TimedOut),
+            Error::TimedOut { host: host() }
+        );
+        let source = ExchangeError::Unreachable("the name of the host does not resolve".into());
+        assert_eq!(
+            outcome(source.clone()),
+            Error::Unreachable {
+                host: host(),
+                source
+            }
+        );
+    }
 }

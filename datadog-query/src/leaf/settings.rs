@@ -129,3 +129,69 @@ impl LeafSettings {
         proxy.build().map(Some).map_err(|_| InvalidLeaf::Proxy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_no_call_can_be_made_with_are_refused() {
+        let proxy = |address: &str| LeafSettings {
+            proxy: Some(address.to_owned()),
+            ..LeafSettings::default()
+        };
+        for address in ["", "/", "gopher://proxy:70", "http://me:%ff@proxy"] {
+            assert_eq!(
+                proxy(address).agent().map(drop),
+                Err(InvalidLeaf::Proxy),
+                "{address}"
+            );
+        }
+        for pem in [
+            "",
+            "no PEM",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
+            let authorities = Some(pem.as_bytes().to_vec());
+            let settings = LeafSettings {
+                authorities,
+                ..LeafSettings::default()
+            };
+            assert_eq!(
+                settings.agent().map(drop),
+                Err(InvalidLeaf::Authorities),
+                "{pem}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_not_printed() {
+        let proxy = Some("http://me:secret@proxy:3128".to_owned());
+        let printed = format!(
+            "{:?}",
+            LeafSettings {
+                proxy,
+                ..LeafSettings::default()
+            }
+        );
+        assert!(!printed.contains("secret"), "{printed}");
+    }
+
+    #[test]
+    fn name_and_password_reach_the_proxy_as_they_were_written() {
+        let proxy = Some("http://me%40work:a%2Fb@proxy:3128".to_owned());
+        let proxy = LeafSettings {
+            proxy,
+            ..LeafSettings::default()
+        }
+        .proxy()
+        .unwrap()
+        .unwrap();
+        assert_eq!(
+            (proxy.username(), proxy.password()),
+            (Some("me@work"), Some("a/b"))
+        );
+        assert_eq!((proxy.host(), proxy.port()), ("proxy", 3128));
+    }
+}
