@@ -73,3 +73,51 @@ where
         Box::pin(async move { Ok(layer.around(request, ready).await) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use super::*;
+    use crate::layer::{
+        CatchPanic,
+        testing::{ask, get},
+    };
+
+    /// Must be polled before it is called, and a clone of it too.
+    struct Strict {
+        is_ready: bool,
+    }
+
+    impl Clone for Strict {
+        fn clone(&self) -> Self {
+            Self { is_ready: false }
+        }
+    }
+
+    impl Service<Request<()>> for Strict {
+        type Response = Answer;
+        type Error = Infallible;
+        type Future = Ready<Result<Answer, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            self.is_ready = true;
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            assert!(mem::take(&mut self.is_ready), "called without being ready");
+            ready(Ok(Answer::default()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_service_that_was_ready_is_the_one_that_is_called() {
+        let service = Within {
+            layer: CatchPanic,
+            below: Strict { is_ready: false },
+        };
+        assert_eq!(ask(service.clone(), get("/")).await.code(), 200);
+        assert_eq!(ask(service, get("/")).await.code(), 200);
+    }
+}

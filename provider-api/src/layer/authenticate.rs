@@ -1,0 +1,225 @@
+//! Who asks.
+
+use std::sync::Arc;
+
+use http::Request;
+use tower::Layer;
+use tracing::info;
+
+use super::around::{Answer, Answering, Around, Within};
+use crate::{
+    AUTHENTICATED, Authenticator, Format, PeerCertificates, Presented, Rejected, Status,
+    UNAUTHENTICATED, User,
+};
+
+/// Finds out who sends a request, and puts the [`User`] into its extensions, and
+/// into those of the answer for whatever stands above.
+///
+/// The first authenticator that knows the sender decides. Where none does, a
+/// request that presented something bad is answered with 401, and one that
+/// presented nothing goes on as [`User::anonymous`].
+#[derive(Clone)]
+pub struct Authenticate {
+    authenticators: Arc<[Arc<dyn Authenticator>]>,
+}
+
+impl Authenticate {
+    /// Asks the authenticators in this order.
+    pub fn by(authenticators: impl IntoIterator<Item = Arc<dyn Authenticator>>) -> Self {
+        Self {
+            authenticators: authenticators.into_iter().collect(),
+        }
+    }
+}
+
+impl<S> Layer<S> for Authenticate {
+    type Service = Within<Self, S>;
+
+    fn layer(&self, below: S) -> Self::Service {
+        Within {
+            layer: self.clone(),
+            below,
+        }
+    }
+}
+
+impl<B: Send + 'static> Around<B> for Authenticate {
+    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+        let (mut parts, body) = request.into_parts();
+        let certificates = parts
+            .extensions
+            .get::<PeerCertificates>()
+            .cloned()
+            .unwrap_or_default();
+        let presented = Presented {
+            headers: &parts.headers,
+            certificates: &certificates.0,
+        };
+        match sender(&self.authenticators, presented).await {
+            Ok(user) => {
+                parts.extensions.insert(user.clone());
+                let Ok(mut answer) = below.call(Request::from_parts(parts, body)).await;
+                answer.extensions_mut().insert(user);
+                answer
+            }
+            Err(reason) => {
+                info!(%reason, path = parts.uri.path(), "a client is not who it says it is");
+                Status::unauthorized().answer(Format::of_status(&Request::from_parts(parts, body)))
+            }
+        }
+    }
+}
+
+async fn sender(
+    authenticators: &[Arc<dyn Authenticator>],
+    presented: Presented<'_>,
+) -> Result<User, Rejected> {
+    let mut reasons = Vec::new();
+    for authenticator in authenticators {
+        match authenticator.authenticate(presented).await {
+            Ok(Some(user)) => return Ok(in_group(user)),
+            Ok(None) => {}
+            Err(Rejected(reason)) => reasons.push(reason),
+        }
+    }
+    if reasons.is_empty() {
+        Ok(User::anonymous())
+    } else {
+        Err(Rejected(reasons.join("; ")))
+    }
+}
+
+/// Whoever is known belongs to `system:authenticated`. The API server may also
+/// vouch for a user that it does not know itself.
+fn in_group(mut user: User) -> User {
+    if user != User::anonymous() && !user.is_in(AUTHENTICATED) && !user.is_in(UNAUTHENTICATED) {
+        user.groups.push(AUTHENTICATED.to_owned());
+    }
+    user
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::layer::testing::{ask, echo, get};
+
+    /// Knows everybody by a word in the header `authorization`.
+    struct Word(&'static str, Result<&'static str, &'static str>);
+
+    #[async_trait]
+    impl Authenticator for Word {
+        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+            match presented.headers.get("authorization") {
+                Some(word) if word == self.0 => match self.1 {
+                    Ok(name) => Ok(Some(user(name, &[]))),
+                    Err(reason) => Err(Rejected(reason.to_owned())),
+                },
+                _ => Ok(None),
+            }
+        }
+    }
+
+    /// Knows everybody who shows a certificate by its bytes.
+    struct Certificate;
+
+    #[async_trait]
+    impl Authenticator for Certificate {
+        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+            Ok(presented
+                .certificates
+                .first()
+                .map(|der| user(&format!("{der:?}"), &[])))
+        }
+    }
+
+    fn user(name: &str, groups: &[&str]) -> User {
+        User {
+            name: name.to_owned(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            ..User::default()
+        }
+    }
+
+    fn presenting(word: &str) -> Request<()> {
+        Request::get("/")
+            .header("authorization", word)
+            .body(())
+            .unwrap()
+    }
+
+    fn authenticate(words: impl IntoIterator<Item = Word>) -> Authenticate {
+        Authenticate::by(
+            words
+                .into_iter()
+                .map(|word| Arc::new(word) as Arc<dyn Authenticator>),
+        )
+    }
+
+    /// Answers with the name of the user.
+    fn whoami() -> impl Answering<()> {
+        echo(|request| request.extensions().get::<User>().unwrap().name.clone())
+    }
+
+    #[tokio::test]
+    async fn the_first_authenticator_that_knows_the_sender_decides() {
+        let layer = authenticate([
+            Word("b", Err("revoked")),
+            Word("a", Ok("first")),
+            Word("a", Ok("second")),
+        ]);
+        let answer = ask(layer.layer(whoami()), presenting("a")).await;
+        assert_eq!(answer.text(), "first");
+        assert_eq!(answer.extension(), Some(user("first", &[AUTHENTICATED])));
+    }
+
+    #[tokio::test]
+    async fn a_sender_whom_one_rejects_and_another_knows_is_known() {
+        let layer = authenticate([Word("a", Err("unknown issuer")), Word("a", Ok("known"))]);
+        assert_eq!(
+            ask(layer.layer(whoami()), presenting("a")).await.text(),
+            "known"
+        );
+    }
+
+    #[tokio::test]
+    async fn something_bad_that_nobody_knows_is_a_401_that_keeps_the_reason() {
+        let layer = authenticate([Word("a", Err("expired yesterday"))]);
+        let answer = ask(layer.layer(whoami()), presenting("a")).await;
+        assert_eq!(
+            answer.status(),
+            (401, "Unauthorized".to_owned(), "Unauthorized".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_request_that_presents_nothing_is_anonymous() {
+        let layer = authenticate([Word("a", Err("expired yesterday"))]);
+        let answer = ask(layer.layer(whoami()), get("/")).await;
+        assert_eq!(answer.extension(), Some(User::anonymous()));
+    }
+
+    #[tokio::test]
+    async fn the_certificates_of_the_connection_are_presented() {
+        let mut request = get("/");
+        request
+            .extensions_mut()
+            .insert(PeerCertificates(Arc::new([vec![1, 2], vec![3]])));
+        let layer = Authenticate::by([Arc::new(Certificate) as Arc<dyn Authenticator>]);
+        assert_eq!(ask(layer.layer(whoami()), request).await.text(), "[1, 2]");
+    }
+
+    #[test]
+    fn a_known_user_joins_the_authenticated_once_and_an_anonymous_one_never() {
+        assert_eq!(
+            in_group(user("bob", &["dev"])),
+            user("bob", &["dev", AUTHENTICATED])
+        );
+        assert_eq!(
+            in_group(user("bob", &[AUTHENTICATED])),
+            user("bob", &[AUTHENTICATED])
+        );
+        assert_eq!(in_group(User::anonymous()), User::anonymous());
+    }
+}

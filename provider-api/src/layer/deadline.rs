@@ -1,0 +1,117 @@
+//! An answer in time, or none.
+
+use std::time::Duration;
+
+use http::{Request, Uri};
+use tokio::time::timeout;
+use tower::Layer;
+
+use super::around::{Answer, Answering, Around, Within};
+use crate::{Format, Status, query};
+
+/// Ends a request with 504 when its time is over. Its work is dropped.
+///
+/// A client may ask for less time by `?timeout=2s`, and not for more. A time that
+/// cannot be read counts as none here: that it is refused is for the service to
+/// say, to those who may ask at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    longest: Duration,
+}
+
+impl Deadline {
+    /// Gives requests that ask for nothing, or for more, this long.
+    pub fn of(longest: Duration) -> Self {
+        Self { longest }
+    }
+}
+
+/// Kubernetes' own 60 seconds.
+impl Default for Deadline {
+    fn default() -> Self {
+        Self::of(Duration::from_secs(60))
+    }
+}
+
+impl<S> Layer<S> for Deadline {
+    type Service = Within<Self, S>;
+
+    fn layer(&self, below: S) -> Self::Service {
+        Within {
+            layer: *self,
+            below,
+        }
+    }
+}
+
+impl<B: Send + 'static> Around<B> for Deadline {
+    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+        let format = Format::of_status(&request);
+        match timeout(self.time_for(request.uri()), below.call(request)).await {
+            Ok(Ok(answer)) => answer,
+            Err(_) => Status::timeout().answer(format),
+        }
+    }
+}
+
+impl Deadline {
+    fn time_for(self, uri: &Uri) -> Duration {
+        match query::parameter(uri, "timeout").and_then(|text| query::duration(&text)) {
+            // Kubernetes reads zero as no wish.
+            None | Some(Duration::ZERO) => self.longest,
+            Some(wished) => wished.min(self.longest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::layer::testing::{ask, echo, get, silence};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_an_answer_is_refused_when_its_time_is_over() {
+        let begin = Instant::now();
+        let answer = ask(Deadline::default().layer(silence()), get("/apis")).await;
+        assert_eq!(begin.elapsed(), Duration::from_secs(60));
+        let (code, reason, _) = answer.status();
+        assert_eq!((code, reason.as_str()), (504, "Timeout"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_less_time_is_answered_in_less() {
+        let begin = Instant::now();
+        ask(
+            Deadline::default().layer(silence()),
+            get("/apis?timeout=2s"),
+        )
+        .await;
+        assert_eq!(begin.elapsed(), Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_in_time_passes() {
+        let service = Deadline::of(Duration::from_millis(1)).layer(echo(|_| "in time".to_owned()));
+        assert_eq!(ask(service, get("/apis")).await.text(), "in time");
+    }
+
+    #[test]
+    fn a_wish_shortens_the_time_and_never_lengthens_it() {
+        let deadline = Deadline::of(Duration::from_secs(60));
+        for (uri, seconds) in [
+            ("/", 60),
+            ("/?timeout=1m30s", 60), // more than there is
+            ("/?timeout=0s", 60),    // no wish, to Kubernetes
+            ("/?timeout=bogus", 60), // refused by the service
+            ("/?a=b&timeout=5s", 5),
+        ] {
+            assert_eq!(
+                deadline.time_for(&Uri::from_static(uri)),
+                Duration::from_secs(seconds),
+                "{uri}"
+            );
+        }
+    }
+}

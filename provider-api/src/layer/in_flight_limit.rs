@@ -1,0 +1,145 @@
+//! A bound on how many requests are worked on at a time.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use http::Request;
+use tower::Layer;
+
+use super::{
+    around::{Answer, Answering, Around, Within},
+    is_health,
+};
+use crate::{Format, Status};
+
+/// Lets so many requests in at a time and refuses the others at once, with a
+/// request to come back in a second. Health checks are let in at any load.
+///
+/// Kubernetes exempts the group `system:masters` as well. That is known only
+/// after authentication, which is what has to be protected here: it may cost a
+/// call to the API server.
+#[derive(Clone, Debug)]
+pub struct InFlightLimit {
+    places: Places,
+}
+
+impl InFlightLimit {
+    /// At most `limit` requests at a time, over all clones and services made of it.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            places: Places(Arc::new(AtomicUsize::new(limit))),
+        }
+    }
+}
+
+/// Kubernetes' own limit for requests that read.
+impl Default for InFlightLimit {
+    fn default() -> Self {
+        Self::new(400)
+    }
+}
+
+impl<S> Layer<S> for InFlightLimit {
+    type Service = Within<Self, S>;
+
+    fn layer(&self, below: S) -> Self::Service {
+        Within {
+            layer: self.clone(),
+            below,
+        }
+    }
+}
+
+impl<B: Send + 'static> Around<B> for InFlightLimit {
+    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+        if is_health(request.uri().path()) {
+            let Ok(answer) = below.call(request).await;
+            return answer;
+        }
+        let Some(_place) = self.places.take() else {
+            return Status::too_many_requests().answer(Format::of_status(&request));
+        };
+        let Ok(answer) = below.call(request).await;
+        answer
+    }
+}
+
+/// The places that are free.
+#[derive(Clone, Debug)]
+struct Places(Arc<AtomicUsize>);
+
+/// A place that is taken until this is dropped, be it by an answer, by a client
+/// that went away or by a panic.
+#[derive(Debug)]
+struct Place(Places);
+
+impl Places {
+    fn take(&self) -> Option<Place> {
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| {
+                free.checked_sub(1)
+            })
+            .ok()
+            .map(|_| Place(self.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::layer::testing::{ask, get, silence};
+
+    const ANSWERED: &str = "would be answered";
+
+    #[tokio::test]
+    async fn a_request_beyond_the_limit_is_sent_away_for_a_second_and_health_is_not() {
+        let service = InFlightLimit::new(1).layer(silence());
+        let mut first = Box::pin(ask(service.clone(), get("/apis")));
+        assert!(first.as_mut().now_or_never().is_none());
+
+        let refused = ask(service.clone(), get("/apis"))
+            .now_or_never()
+            .expect("nobody waits for a place");
+        assert_eq!(
+            (refused.code(), refused.header("retry-after")),
+            (429, Some("1"))
+        );
+        assert!(
+            ask(service, get("/readyz?verbose"))
+                .now_or_never()
+                .is_none(),
+            "{ANSWERED}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_leaves_its_place_to_the_next() {
+        let service = InFlightLimit::new(1).layer(silence());
+        let mut first = Box::pin(ask(service.clone(), get("/apis")));
+        assert!(first.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(
+            ask(service, get("/apis")).now_or_never().is_none(),
+            "{ANSWERED}"
+        );
+    }
+
+    #[test]
+    fn as_many_places_are_free_as_were_given_back() {
+        let places = Places(Arc::new(AtomicUsize::new(2)));
+        let (first, second) = (places.take(), places.take());
+        assert!(first.is_some() && second.is_some() && places.take().is_none());
+        drop(first);
+        assert!(places.take().is_some());
+    }
+}
