@@ -40,6 +40,38 @@ use crate::layer::Answering;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A bound socket, ready to serve HTTP/1.1 and HTTP/2 over TLS.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use provider_api::{
+///     AccessLog, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic, Clock, Deadline,
+///     ExternalMetricsProvider, InFlightLimit, MetricsApi, RequestId, Server, ServingCertificate,
+/// };
+/// use tower::ServiceBuilder;
+///
+/// async fn run(
+///     provider: impl ExternalMetricsProvider,
+///     authenticators: Vec<Arc<dyn Authenticator>>,
+///     authorizer: Arc<dyn Authorizer>,
+///     clock: Arc<dyn Clock>,
+///     shutdown: impl Future<Output = ()>,
+/// ) -> Result<(), Box<dyn std::error::Error>> {
+///     let api = ServiceBuilder::new()
+///         .layer(RequestId::default())
+///         .layer(AccessLog::new(clock))
+///         .layer(CatchPanic)
+///         .layer(InFlightLimit::default())
+///         .layer(Deadline::default())
+///         .layer(Authenticate::by(authenticators))
+///         .layer(Authorize::by(authorizer))
+///         .service(MetricsApi::new(provider));
+///     let certificate = ServingCertificate::self_signed(["metrics.default.svc"])?;
+///     let server = Server::bind(([0, 0, 0, 0], 6443).into()).await?;
+///     server.serve(Arc::new(certificate), api, shutdown).await;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -50,7 +82,8 @@ pub struct Server {
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The connections that still had work when [`Limits::drain`] was over.
+    /// The connections that were still open when [`Limits::drain`] was over, as a
+    /// rule because of a request in flight.
     pub cut_off: usize,
 }
 

@@ -21,6 +21,8 @@ use self::client::{Client, Protocol};
 use super::*;
 use crate::PeerCertificates;
 
+const ALL: [Protocol; 3] = [Protocol::Http1, Protocol::Http2, Protocol::Http2OverTls12];
+
 /// A running server and the means to end it.
 struct Running {
     address: SocketAddr,
@@ -118,16 +120,10 @@ async fn a_certificate_that_nobody_vouches_for_reaches_the_request() {
     let server = Running::start(Limits::default()).await;
     let own = rcgen::generate_simple_self_signed(["front-proxy-client".to_owned()]).unwrap();
     let shown = format!("{:?}", own.cert.der().to_vec());
-    for protocol in [Protocol::Http1, Protocol::Http2] {
-        let mut client = Client::connect(
-            server.address,
-            &server.certificate,
-            protocol,
-            Some((&own.cert, &own.signing_key)),
-        )
-        .await
-        .unwrap();
-        assert_eq!(client.text("/peer").await, shown);
+    for protocol in ALL {
+        let own = Some((&own.cert, &own.signing_key));
+        let client = Client::connect(server.address, &server.certificate, protocol, own).await;
+        assert_eq!(client.unwrap().text("/peer").await, shown, "{protocol:?}");
     }
 }
 
@@ -136,19 +132,16 @@ async fn a_certificate_without_its_key_is_refused_in_the_handshake() {
     let server = Running::start(Limits::default()).await;
     let stolen = rcgen::generate_simple_self_signed(["front-proxy-client".to_owned()]).unwrap();
     let other_key = rcgen::KeyPair::generate().unwrap();
-    let client = Client::connect(
-        server.address,
-        &server.certificate,
-        Protocol::Http1,
-        Some((&stolen.cert, &other_key)),
-    )
-    .await;
-    // In TLS 1.3 the client learns of it by its first read.
-    let refused = match client {
-        Ok(mut client) => client.get("/peer").await.is_err(),
-        Err(_) => true,
-    };
-    assert!(refused);
+    for protocol in ALL {
+        let own = Some((&stolen.cert, &other_key));
+        let client = Client::connect(server.address, &server.certificate, protocol, own).await;
+        // In TLS 1.3 the client learns of it by its first read.
+        let refused = match client {
+            Ok(mut client) => client.get("/peer").await.is_err(),
+            Err(_) => true,
+        };
+        assert!(refused, "{protocol:?}");
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject},
     sign::{CertifiedKey, SingleCertAndKey},
+    version::{TLS12, TLS13},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -28,6 +29,8 @@ pub(super) type Failed = Box<dyn Error + Send + Sync>;
 pub(super) enum Protocol {
     Http1,
     Http2,
+    /// HTTP/2 over the older TLS, where a client proves its key in another way.
+    Http2OverTls12,
 }
 
 /// A certificate and the key that the client signs with, which may be another's.
@@ -52,7 +55,7 @@ impl Client {
                 tokio::spawn(connection);
                 Self::Http1(sender)
             }
-            Protocol::Http2 => {
+            Protocol::Http2 | Protocol::Http2OverTls12 => {
                 let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
                 tokio::spawn(connection);
                 Self::Http2(sender)
@@ -96,12 +99,16 @@ pub(super) async fn handshake(
     protocol: Protocol,
     own: Option<Own<'_>>,
 ) -> Result<TlsStream<TcpStream>, Failed> {
+    let version = match protocol {
+        Protocol::Http2OverTls12 => &TLS12,
+        Protocol::Http1 | Protocol::Http2 => &TLS13,
+    };
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(
         server.ca_bundle().unwrap().as_bytes(),
     )?)?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[version])?
         .with_root_certificates(roots);
     let mut config = match own {
         None => config.with_no_client_auth(),
@@ -109,7 +116,7 @@ pub(super) async fn handshake(
     };
     config.alpn_protocols = match protocol {
         Protocol::Http1 => vec![b"http/1.1".to_vec()],
-        Protocol::Http2 => vec![b"h2".to_vec()],
+        Protocol::Http2 | Protocol::Http2OverTls12 => vec![b"h2".to_vec()],
     };
     let stream = TcpStream::connect(address).await?;
     Ok(TlsConnector::from(Arc::new(config))
