@@ -9,7 +9,7 @@ mod front_proxy;
 mod review;
 mod subject_access;
 #[cfg(test)]
-pub(crate) mod testing;
+mod testing;
 mod token_review;
 
 pub use self::{

@@ -2,6 +2,12 @@
 
 mod api_error;
 mod auth;
+mod hpa;
+mod index;
+mod label_selector;
+#[cfg(test)]
+mod testing;
+mod watch;
 
 pub use crate::{
     api_error::ApiError,
@@ -9,4 +15,8 @@ pub use crate::{
         AuthenticationConfig, BearerToken, CaBundle, ClientCertificate, CurrentConfig, FrontProxy,
         InvalidAuthenticationConfig, InvalidCaBundle, RequestHeader, SubjectAccess, keep_current,
     },
+    hpa::{Asked, Demand, Problem, Unservable, demands_of},
+    index::{Change, DemandIndex},
+    label_selector::InvalidLabelSelector,
+    watch::{Watched, watch_autoscalers},
 };

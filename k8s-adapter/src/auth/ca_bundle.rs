@@ -151,7 +151,7 @@ mod tests {
     use time::{Duration, macros::datetime};
 
     use super::{CaBundle, InvalidCaBundle, Subject};
-    use crate::auth::testing::{Authority, NOW};
+    use crate::{auth::testing::Authority, testing::NOW};
 
     #[test]
     fn the_subject_of_a_client_that_an_authority_vouches_for_is_told() {

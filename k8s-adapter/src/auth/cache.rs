@@ -109,7 +109,7 @@ mod tests {
     use futures_util::future::join;
 
     use super::*;
-    use crate::auth::testing::NOW;
+    use crate::testing::NOW;
 
     /// A source that numbers its answers.
     struct Source {

@@ -57,9 +57,12 @@ fn fingerprint(certificate: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{
-        AuthenticationConfig,
-        testing::{Authority, NOW, Presentation},
+    use crate::{
+        auth::{
+            AuthenticationConfig,
+            testing::{Authority, Presentation},
+        },
+        testing::NOW,
     };
 
     async fn asked(

@@ -103,9 +103,12 @@ fn text(value: &http::HeaderValue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{
-        AuthenticationConfig,
-        testing::{Authority, NOW, Presentation},
+    use crate::{
+        auth::{
+            AuthenticationConfig,
+            testing::{Authority, Presentation},
+        },
+        testing::NOW,
     };
 
     struct Cluster {

@@ -149,7 +149,7 @@ mod tests {
     use time::Duration;
 
     use super::*;
-    use crate::auth::testing::{Asked, NOW, TestClock, api_server};
+    use crate::testing::{Asked, NOW, TestClock, api_server};
 
     struct Story {
         authorizer: SubjectAccess,

@@ -113,7 +113,10 @@ mod tests {
     use time::Duration;
 
     use super::*;
-    use crate::auth::testing::{Asked, NOW, Presentation, TestClock, api_server};
+    use crate::{
+        auth::testing::Presentation,
+        testing::{Asked, NOW, TestClock, api_server},
+    };
 
     struct Story {
         authenticator: BearerToken,

@@ -1,0 +1,231 @@
+//! What a Horizontal Pod Autoscaler asks for.
+
+use k8s_openapi::api::autoscaling::v2::{ExternalMetricSource, HorizontalPodAutoscaler};
+use provider_api::{ExternalMetric, InvalidName, ObjectReference};
+
+use crate::label_selector::{InvalidLabelSelector, selector_of};
+
+/// The kind of the objects that this file reads.
+pub(crate) const KIND: &str = "HorizontalPodAutoscaler";
+
+/// An object asks for a metric.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Demand {
+    /// The object that asks.
+    pub asker: ObjectReference,
+    /// The metric, as the autoscaler will ask for it over the metrics API.
+    pub metric: ExternalMetric,
+}
+
+/// A metric of an object that nobody can serve as it is written. Its message
+/// names object, field and mend.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{asker}: external metric `{name}` cannot be served: {why}; correct {field} of the object")]
+pub struct Problem {
+    /// The object that asks.
+    pub asker: ObjectReference,
+    /// The metric's name, as written.
+    pub name: String,
+    /// Where in the object it stands: `spec.metrics[0].external.metric`.
+    pub field: String,
+    /// What is wrong with it.
+    pub why: Unservable,
+}
+
+/// What makes a written metric unservable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unservable {
+    /// Its name, or the namespace of the object.
+    #[error(transparent)]
+    Name(InvalidName),
+    /// Its selector.
+    #[error(transparent)]
+    Selector(InvalidLabelSelector),
+}
+
+/// All that one object asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The object that asks.
+    pub asker: ObjectReference,
+    /// Its demands in the order of the object, each once.
+    pub demands: Vec<Demand>,
+    /// What cannot be made a demand.
+    pub problems: Vec<Problem>,
+}
+
+/// What the autoscaler asks for: its external metrics, whatever else it
+/// watches. An object that is being deleted asks until it is gone.
+pub fn demands_of(hpa: &HorizontalPodAutoscaler) -> Asked {
+    let asker = reference_to(hpa);
+    let mut asked = Asked {
+        asker: asker.clone(),
+        demands: Vec::new(),
+        problems: Vec::new(),
+    };
+    let metrics = hpa
+        .spec
+        .iter()
+        .flat_map(|spec| spec.metrics.iter().flatten());
+    for (index, metric) in metrics.enumerate() {
+        let Some(external) = &metric.external else {
+            continue;
+        };
+        match metric_of(&asker, external) {
+            Ok(metric) => {
+                let demand = Demand {
+                    asker: asker.clone(),
+                    metric,
+                };
+                if !asked.demands.contains(&demand) {
+                    asked.demands.push(demand);
+                }
+            }
+            Err(why) => asked.problems.push(Problem {
+                asker: asker.clone(),
+                name: external.metric.name.clone(),
+                field: format!("spec.metrics[{index}].external.metric"),
+                why,
+            }),
+        }
+    }
+    asked
+}
+
+/// The object's name. A manifest that was never sent to a cluster may leave out
+/// the namespace, which then is the one that `kubectl` would put it into.
+pub(crate) fn reference_to(hpa: &HorizontalPodAutoscaler) -> ObjectReference {
+    ObjectReference {
+        kind: KIND.into(),
+        namespace: hpa
+            .metadata
+            .namespace
+            .as_deref()
+            .unwrap_or("default")
+            .into(),
+        name: hpa.metadata.name.as_deref().unwrap_or_default().into(),
+    }
+}
+
+/// The autoscaler asks in the namespace of its own object, always.
+pub(crate) fn metric_of(
+    asker: &ObjectReference,
+    external: &ExternalMetricSource,
+) -> Result<ExternalMetric, Unservable> {
+    let namespace = asker.namespace.parse().map_err(Unservable::Name)?;
+    let name = external.metric.name.parse().map_err(Unservable::Name)?;
+    let selector = selector_of(external.metric.selector.as_ref()).map_err(Unservable::Selector)?;
+    Ok(ExternalMetric::new(namespace, name, selector))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn hpa(metrics: &Value) -> HorizontalPodAutoscaler {
+        serde_json::from_value(json!({
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"namespace": "shop", "name": "nginxext"},
+            "spec": {
+                "scaleTargetRef": {"kind": "Deployment", "name": "nginx"},
+                "maxReplicas": 3,
+                "metrics": metrics,
+            },
+        }))
+        .unwrap()
+    }
+
+    fn external(metric: &Value) -> Value {
+        json!({"type": "External", "external": {"metric": metric, "target": {"type": "AverageValue", "averageValue": "9"}}})
+    }
+
+    fn nginxext() -> ObjectReference {
+        ObjectReference {
+            kind: KIND.into(),
+            namespace: "shop".into(),
+            name: "nginxext".into(),
+        }
+    }
+
+    fn demand(name: &str, selector: &str) -> Demand {
+        let (namespace, name) = ("shop".parse().unwrap(), name.parse().unwrap());
+        Demand {
+            asker: nginxext(),
+            metric: ExternalMetric::new(namespace, name, selector.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn each_external_metric_is_demanded_once_and_other_metrics_are_not() {
+        let rate = external(&json!({
+            "name": "nginx.net.request_per_s",
+            "selector": {"matchLabels": {"kube_container_name": "nginx"}},
+        }));
+        let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}});
+        let asked = demands_of(&hpa(&json!([
+            rate,
+            cpu,
+            external(&json!({"name": "queue"})),
+            rate
+        ])));
+        let demands = vec![
+            demand("nginx.net.request_per_s", "kube_container_name=nginx"),
+            demand("queue", ""),
+        ];
+        assert_eq!(
+            asked,
+            Asked {
+                asker: nginxext(),
+                demands,
+                problems: vec![]
+            }
+        );
+    }
+
+    #[test]
+    fn a_metric_that_cannot_be_served_is_told_with_its_mend_and_spoils_no_other() {
+        let asked = demands_of(&hpa(&json!([
+            external(
+                &json!({"name": "a", "selector": {"matchExpressions": [{"key": "x", "operator": "Gt", "values": ["1"]}]}})
+            ),
+            external(&json!({"name": "b/c"})),
+            external(&json!({"name": "queue"})),
+        ])));
+        assert_eq!(asked.demands, [demand("queue", "")]);
+        let messages: Vec<_> = asked.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            messages,
+            [
+                "HorizontalPodAutoscaler shop/nginxext: external metric `a` cannot be served: `Gt` is no operator for \
+                 the label `x`: use In, NotIn, Exists or DoesNotExist; correct spec.metrics[0].external.metric of the \
+                 object",
+                "HorizontalPodAutoscaler shop/nginxext: external metric `b/c` cannot be served: `b/c` is no metric \
+                 name: it contains `/` or `%`, which a path cannot hold; write `|` in place of a slash; correct \
+                 spec.metrics[1].external.metric of the object",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_object_that_is_being_deleted_still_asks() {
+        let mut leaving = hpa(&json!([external(&json!({"name": "queue"}))]));
+        leaving.metadata = serde_json::from_value(json!({
+            "namespace": "shop", "name": "nginxext", "deletionTimestamp": "2026-01-02T03:04:05Z",
+        }))
+        .unwrap();
+        assert_eq!(demands_of(&leaving).demands, [demand("queue", "")]);
+    }
+
+    #[test]
+    fn an_object_without_metrics_asks_for_nothing() {
+        let nothing = Asked {
+            asker: nginxext(),
+            demands: vec![],
+            problems: vec![],
+        };
+        assert_eq!(demands_of(&hpa(&Value::Null)), nothing);
+    }
+}
