@@ -1,7 +1,7 @@
 //! The client asks the simulated Datadog, and understands each other's ways.
 #![cfg(feature = "simulator")]
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, slice, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use datadog_query::{
@@ -79,7 +79,10 @@ fn a_query_that_cannot_be_answered_costs_its_neighbours_nothing() {
 #[test]
 fn a_call_over_the_limit_is_told_when_to_come_again() {
     let level = query("avg:level{*}");
-    let answers = asked("rate_limit: { limit: 0, period: 1m }", &[level.clone()]);
+    let answers = asked(
+        "rate_limit: { limit: 0, period: 1m }",
+        slice::from_ref(&level),
+    );
     let Err(NoValue::Failed(error)) = &answers.by_query[&level] else {
         panic!("{answers:?}")
     };
@@ -113,7 +116,7 @@ fn each_fault_is_understood_as_what_it_is() {
     for (fault, expected) in rows {
         let answers = asked(
             &format!("{SERIES}\nfaults: [ {{ answer: {fault} }} ]"),
-            &[level.clone()],
+            slice::from_ref(&level),
         );
         let reason = answers.by_query[&level]
             .as_ref()

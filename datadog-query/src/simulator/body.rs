@@ -23,10 +23,10 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// A good answer, or one in a form of its own.
+    /// Anything in JSON.
     pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Self {
         let text =
-            serde_json::to_string(value).expect("the bodies have text keys and no maps that fail");
+            serde_json::to_string(value).expect("texts, numbers and lists can always be written");
         Self {
             status,
             content_type: "application/json",
