@@ -39,10 +39,7 @@ pub(crate) struct ProbeRequest {
 impl ProbeRequest {
     pub(crate) fn of(probe: Probe, uri: &Uri) -> Self {
         let verbose = query::parameter(uri, "verbose").is_some();
-        let excluded = query::parameters(uri)
-            .filter(|(name, _)| name == "exclude")
-            .map(|(_, check)| check)
-            .collect();
+        let excluded = query::parameters(uri, "exclude").collect();
         Self {
             probe,
             verbose,

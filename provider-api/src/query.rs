@@ -1,28 +1,32 @@
 //! The query of a URI: its parameters, and the texts in them.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-/// The parameters, decoded; `+` is a space.
-pub(crate) fn parameters(uri: &Uri) -> impl Iterator<Item = (String, String)> {
-    let decoded = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    uri.query().unwrap_or_default().split('&').map(move |pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    })
+/// The values of all parameters of this name, decoded.
+pub(crate) fn parameters(uri: &Uri, name: &str) -> impl Iterator<Item = String> {
+    uri.query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(move |pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(key) == name).then(|| decoded(value).into_owned())
+        })
 }
 
-/// The first parameter of this name.
+/// The value of the first parameter of this name.
 pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
-    parameters(uri)
-        .find(|(other, _)| other == name)
-        .map(|(_, value)| value)
+    parameters(uri, name).next()
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if text.contains('+') {
+        let spaced = text.replace('+', " ");
+        return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
+    }
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 /// Whether a parameter says yes; one that only stands there does.

@@ -42,7 +42,7 @@ impl Quantity {
 
     /// Kubernetes writes what is below 1024 or no whole number in decimal.
     fn binary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.nanos.abs() < 1024 * NANOS || self.nanos % NANOS != 0 {
+        if self.nanos.unsigned_abs() < 1024 * NANOS.unsigned_abs() || self.nanos % NANOS != 0 {
             return self.decimal(f);
         }
         let mut digits = self.nanos / NANOS;

@@ -1,0 +1,244 @@
+//! Requests for an external metric.
+
+use http::{Method, Uri};
+
+use super::{Destination, Route};
+use crate::{
+    Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target, query, status::Reason,
+};
+
+/// The route, where the path names an external metric.
+///
+/// Kubernetes reads two metrics' names, `status` and `finalize`, as parts of the
+/// namespace. Here every name is a metric, for the authorizer as well.
+pub(super) fn route(names: &[&str], method: &Method, uri: &Uri) -> Option<Route> {
+    let [
+        "apis",
+        ExternalMetric::GROUP,
+        ExternalMetric::VERSION,
+        "namespaces",
+        namespace,
+        name,
+    ] = names
+    else {
+        return None;
+    };
+    let namespace: Namespace = namespace.parse().ok()?;
+    let name: MetricName = name.parse().ok()?;
+    let target = Target::Resource {
+        namespace: namespace.to_string(),
+        group: ExternalMetric::GROUP,
+        version: ExternalMetric::VERSION,
+        resource: name.to_string(),
+        subresource: String::new(),
+        name: String::new(),
+    };
+    let destination = match series(method, uri) {
+        Ok(selector) => Destination::Metric(ExternalMetric::new(namespace, name, selector)),
+        Err(status) => Destination::Refused(status),
+    };
+    Some(Route {
+        action: Action {
+            verb: verb(method, uri),
+            target,
+        },
+        destination,
+    })
+}
+
+/// Kubernetes' word for what a method does to a resource of which no object is
+/// named.
+fn verb(method: &Method, uri: &Uri) -> String {
+    let verb = match *method {
+        Method::GET | Method::HEAD if is_watch(uri) => "watch",
+        Method::GET | Method::HEAD => "list",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE => "deletecollection",
+        _ => return method.as_str().to_ascii_lowercase(),
+    };
+    verb.to_owned()
+}
+
+/// The series of the metric that the request wants to read.
+fn series(method: &Method, uri: &Uri) -> Result<Selector, Status> {
+    if method != Method::GET {
+        return Err(Status::method_not_allowed());
+    }
+    if is_watch(uri) {
+        return Err(Status::not_watchable());
+    }
+    if let Some(timeout) =
+        query::parameter(uri, "timeout").filter(|timeout| query::duration(timeout).is_none())
+    {
+        return Err(bad_request(format!(
+            "the `timeout` of the request is `{timeout}`, which is no duration such as 10s or 1m30s"
+        )));
+    }
+    if let Some(fields) = query::parameter(uri, "fieldSelector") {
+        check_fields(&fields)?;
+    }
+    let labels = query::parameter(uri, "labelSelector").unwrap_or_default();
+    labels.parse().map_err(|error| {
+        bad_request(format!(
+            "the `labelSelector` of the request is `{labels}`: {error}"
+        ))
+    })
+}
+
+fn is_watch(uri: &Uri) -> bool {
+    query::parameter(uri, "watch").is_some_and(|watch| query::is_true(&watch))
+}
+
+/// Metrics have no fields to select by. Kubernetes lets the two pass that every
+/// object has, and so do we.
+fn check_fields(selector: &str) -> Result<(), Status> {
+    for requirement in selector
+        .split(',')
+        .filter(|requirement| !requirement.is_empty())
+    {
+        let field = requirement.split(['=', '!']).next().unwrap_or_default();
+        if !matches!(field, "metadata.name" | "metadata.namespace") {
+            return Err(bad_request(format!(
+                "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn bad_request(message: String) -> Status {
+    Status::new(Reason::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const E: &str = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default";
+
+    fn get(uri: &str) -> Route {
+        Route::of(&Method::GET, &uri.parse().unwrap())
+    }
+
+    fn metric(name: &str, selector: &str) -> Destination {
+        Destination::Metric(ExternalMetric::new(
+            "default".parse().unwrap(),
+            name.parse().unwrap(),
+            selector.parse().unwrap(),
+        ))
+    }
+
+    fn on_metric(verb: &str, name: &str) -> Action {
+        let target = Target::Resource {
+            namespace: "default".to_owned(),
+            group: "external.metrics.k8s.io",
+            version: "v1beta1",
+            resource: name.to_owned(),
+            subresource: String::new(),
+            name: String::new(),
+        };
+        Action {
+            verb: verb.to_owned(),
+            target,
+        }
+    }
+
+    #[test]
+    fn the_provider_gets_the_very_metric_that_was_authorized() {
+        for (tail, name, selector) in [
+            ("foo", "foo", ""),
+            ("foo/", "foo", ""),
+            ("foo?labelSelector=", "foo", ""),
+            ("foo?labelSelector=a%3Db", "foo", "a=b"),
+            (
+                "foo?labelSelector=a+in+%28x%2Cy%29%2C%21z",
+                "foo",
+                "a in (x,y),!z",
+            ),
+            (
+                "foo?fieldSelector=metadata.name%3Dx&labelSelector=a",
+                "foo",
+                "a",
+            ),
+            ("projects%7Cqueue:Depth", "projects|queue:Depth", ""),
+            ("a+b", "a+b", ""),       // a plus is a space in the query alone
+            ("status", "status", ""), // a subresource of the namespace elsewhere
+            ("finalize", "finalize", ""),
+            ("foo?timeout=2s", "foo", ""),
+            ("foo?metricLabelSelector=%3D%3D", "foo", ""), // belongs to another API
+        ] {
+            let route = get(&format!("{E}/{tail}"));
+            assert_eq!(
+                (route.action(), &route.destination),
+                (&on_metric("list", name), &metric(name, selector)),
+                "{tail}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_after_authorization_of_the_same_metric() {
+        for (tail, verb, message) in [
+            (
+                "foo?labelSelector=a%20b",
+                "list",
+                "the `labelSelector` of the request is `a b`: found `b` at character 3, expected `=`, `==`, `!=`, `in`, `notin`, `>` or `<`",
+            ),
+            (
+                "foo?fieldSelector=foo%3Dbar",
+                "list",
+                "\"foo\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+            ),
+            (
+                "foo?timeout=bogus",
+                "list",
+                "the `timeout` of the request is `bogus`, which is no duration such as 10s or 1m30s",
+            ),
+        ] {
+            let route = get(&format!("{E}/{tail}"));
+            let refused = Destination::Refused(bad_request(message.to_owned()));
+            assert_eq!(
+                (route.action(), &route.destination),
+                (&on_metric(verb, "foo"), &refused),
+                "{tail}"
+            );
+        }
+        let watch = get(&format!("{E}/foo?watch=true"));
+        assert_eq!(
+            (watch.action(), &watch.destination),
+            (
+                &on_metric("watch", "foo"),
+                &Destination::Refused(Status::not_watchable())
+            )
+        );
+        assert_eq!(
+            get(&format!("{E}/foo?watch=false")).destination,
+            metric("foo", "")
+        );
+    }
+
+    #[test]
+    fn metrics_are_read_and_nothing_else() {
+        for (method, verb) in [
+            ("HEAD", "list"),
+            ("POST", "create"),
+            ("PUT", "update"),
+            ("PATCH", "patch"),
+            ("DELETE", "deletecollection"),
+            ("OPTIONS", "options"),
+        ] {
+            let route = Route::of(
+                &method.parse().unwrap(),
+                &format!("{E}/foo").parse().unwrap(),
+            );
+            let refused = Destination::Refused(Status::method_not_allowed());
+            assert_eq!(
+                (route.action(), &route.destination),
+                (&on_metric(verb, "foo"), &refused),
+                "{method}"
+            );
+        }
+    }
+}
