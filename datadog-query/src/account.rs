@@ -9,7 +9,7 @@ use crate::{
     exchange::ExchangeError,
     keys::Keys,
     rate_limit::{RateLimit, retry_after},
-    said::said,
+    said::{one_line, said},
 };
 
 /// One address and the keys for it.
@@ -21,24 +21,28 @@ pub(crate) struct Account {
 
 impl Account {
     /// The error that an answer other than a success is. `scope` is the
-    /// permission that the call needs.
-    pub(crate) fn refusal(&self, response: &Response<Bytes>, scope: &'static str) -> Error {
+    /// permission that the call needs of the application key, if it needs one.
+    pub(crate) fn refusal(&self, response: &Response<Bytes>, scope: Option<&'static str>) -> Error {
         let host = self.host();
         let status = response.status().as_u16();
         let text = said(response.body(), &self.keys);
         match status {
-            // Bad keys end at the edge; what Datadog itself refuses says so.
-            403 if mentions(&text, &["permission"]) => {
-                Error::PermissionMissing { host, scope, text }
-            }
-            401 | 403 => Error::KeysRefused { host, status, text },
+            401 | 403 => match scope {
+                // Bad keys end at the edge; a permission is missed behind it,
+                // in these words.
+                Some(scope) if text.contains("Failed permission") => {
+                    Error::PermissionMissing { host, scope, text }
+                }
+                _ => Error::KeysRefused { host, status, text },
+            },
             429 => Error::RateLimited {
                 host,
                 retry_after: retry_after(response.headers()),
                 limit: RateLimit::of(response.headers()).map(Box::new),
             },
-            // A query error has been seen under status 200 and under 400.
-            200 | 400 if mentions(&text, &["timed out", "timeout"]) => {
+            // A query error has been seen under either. It repeats the query,
+            // so that only its start tells a time-out for certain.
+            200 | 400 if text.starts_with("Query timed out") => {
                 Error::Server { host, status, text }
             }
             200 | 400 => Error::InvalidQuery { status, text },
@@ -61,21 +65,16 @@ impl Account {
     }
 
     /// The error that an answer of something else than Datadog is.
-    pub(crate) fn malformed(&self, text: String) -> Error {
+    pub(crate) fn malformed(&self, text: &str) -> Error {
         Error::Malformed {
             host: self.host(),
-            text,
+            text: one_line(&self.keys.scrub(text)),
         }
     }
 
     fn host(&self) -> String {
         self.endpoint.host().to_owned()
     }
-}
-
-fn mentions(text: &str, words: &[&str]) -> bool {
-    let text = text.to_ascii_lowercase();
-    words.iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]
@@ -96,7 +95,10 @@ mod tests {
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        account().refusal(&response.body(body.into()).unwrap(), "timeseries_query")
+        account().refusal(
+            &response.body(body.into()).unwrap(),
+            Some("timeseries_query"),
+        )
     }
 
     /// Each after an answer that was recorded or reported.
@@ -203,6 +205,13 @@ mod tests {
             ),
             (422, "", true, true),
             (414, "", false, true),
+            // The text repeats the query, and a query may speak of time-outs.
+            (
+                400,
+                r#"{"errors":["unable to parse avg:app.timeout{"]}"#,
+                false,
+                true,
+            ),
             // A slow or busy Datadog is never the fault of one query.
             (
                 200,

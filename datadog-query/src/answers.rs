@@ -71,6 +71,17 @@ pub enum NoValue {
 }
 
 impl Answers {
+    /// How long Datadog wants to be left alone, where it refused a call for
+    /// being one too many and told until when.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let failures = self.by_query.values().filter_map(|answer| match answer {
+            Err(NoValue::Failed(error)) => error.retry_after(),
+            _ => None,
+        });
+        failures.max()
+    }
+
     /// Notes the answer to a batch.
     pub(crate) fn note(
         &mut self,

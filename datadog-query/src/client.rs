@@ -18,7 +18,7 @@ use crate::{
     metric::MetricName,
     reply::Reply,
     request,
-    said::{one_line, said},
+    said::said,
     window::Window,
 };
 
@@ -92,7 +92,7 @@ impl<S: Exchange> Client<S> {
                 {
                     Ok(false)
                 }
-                _ => Err(account.refusal(&response, "metrics_read")),
+                _ => Err(account.refusal(&response, Some("metrics_read"))),
             }
         }
     }
@@ -110,7 +110,7 @@ impl<S: Exchange> Client<S> {
             }
             let response = call.await?;
             if response.status() != StatusCode::OK {
-                return Err(account.refusal(&response, "api_keys_read"));
+                return Err(account.refusal(&response, None));
             }
             match read(&response, &account)? {
                 Validity { valid: true } => Ok(()),
@@ -142,8 +142,7 @@ fn read<'a, T: Deserialize<'a>>(
     response: &'a Response<Bytes>,
     account: &Account,
 ) -> Result<T, Error> {
-    serde_json::from_slice(response.body())
-        .map_err(|error| account.malformed(one_line(&error.to_string())))
+    serde_json::from_slice(response.body()).map_err(|error| account.malformed(&error.to_string()))
 }
 
 #[cfg(test)]

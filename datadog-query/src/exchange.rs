@@ -11,12 +11,8 @@ use tower::Service;
 /// status is still an answer. How many calls run at once and how long one may
 /// take is the exchange's business.
 pub trait Exchange:
-    Service<
-        Request<Bytes>,
-        Response = Response<Bytes>,
-        Error = ExchangeError,
-        Future: Future<Output = Result<Response<Bytes>, ExchangeError>> + Send,
-    > + Clone
+    Service<Request<Bytes>, Response = Response<Bytes>, Error = ExchangeError, Future: Send>
+    + Clone
     + Send
 {
 }

@@ -7,10 +7,10 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::{account::Account, error::Error, rate_limit::RateLimit, said::one_line};
+use crate::{account::Account, error::Error, rate_limit::RateLimit};
 
 /// The permission that an application key with scopes needs for a query.
-const SCOPE: &str = "timeseries_query";
+const SCOPE: Option<&str> = Some("timeseries_query");
 
 /// The answer to one call.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,18 +54,18 @@ impl Reply {
             return Err(account.refusal(response, SCOPE));
         }
         let body: Body = serde_json::from_slice(response.body())
-            .map_err(|error| account.malformed(one_line(&error.to_string())))?;
+            .map_err(|error| account.malformed(&error.to_string()))?;
         if body.status.is_some_and(|status| status != "ok") {
             return Err(account.refusal(response, SCOPE));
         }
         let Some(series) = body.series else {
-            return Err(account.malformed("it holds no series".to_owned()));
+            return Err(account.malformed("it holds no series"));
         };
         let series = series
             .into_iter()
             .map(Series::try_from)
             .collect::<Result<_, _>>()
-            .map_err(|time| account.malformed(format!("{time} ms is no time of a point")))?;
+            .map_err(|time| account.malformed(&format!("{time} ms is no time of a point")))?;
         Ok(Self {
             series,
             rate_limit: RateLimit::of(response.headers()),

@@ -18,8 +18,7 @@ pub(crate) fn said(body: &[u8], keys: &Keys) -> String {
         Ok(Value::Object(refusal)) => refusal_text(&refusal),
         _ => None,
     };
-    let text =
-        text.unwrap_or_else(|| plain(&String::from_utf8_lossy(&body[..body.len().min(4096)])));
+    let text = text.unwrap_or_else(|| plain(&String::from_utf8_lossy(body)));
     one_line(&keys.scrub(&text))
 }
 

@@ -18,7 +18,9 @@ impl Window {
     #[must_use]
     pub fn ending(now: OffsetDateTime, span: Duration) -> Self {
         let to = now.unix_timestamp();
-        let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+        let seconds = span
+            .as_secs()
+            .saturating_add(u64::from(span.subsec_nanos() > 0));
         Self {
             from: to.saturating_sub_unsigned(seconds.max(1)),
             to,

@@ -242,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn the_wait_that_datadog_asks_for_is_told() {
+        let (answers, _) = values(&["a{*}", "b{*}"], |_| {
+            let mut response = refused(429, "");
+            response
+                .headers_mut()
+                .insert("x-ratelimit-reset", "42".parse().unwrap());
+            response
+        });
+        assert_eq!(answers.retry_after(), Some(Duration::from_secs(42)));
+        assert_eq!(values(&["a{*}"], spoilt_by_bad).0.retry_after(), None);
+    }
+
+    #[test]
     fn a_call_without_any_data_leaves_each_query_without_a_series() {
         let (answers, calls) = values(&["a{*}", "b{*}"], |_| {
             refused(422, r#"{"errors":["Unprocessable Content"]}"#)
