@@ -3,6 +3,7 @@
 mod api_error;
 mod auth;
 mod hpa;
+mod hpa_rule;
 mod index;
 mod label_selector;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub use crate::{
         InvalidAuthenticationConfig, InvalidCaBundle, RequestHeader, SubjectAccess, keep_current,
     },
     hpa::{Asked, Demand, Problem, Unservable, demands_of},
+    hpa_rule::{Autoscaler, Condition, Decision, InvalidAutoscaler, InvalidField, Reading, Scale},
     index::{Change, DemandIndex},
     label_selector::InvalidLabelSelector,
     watch::{Watched, watch_autoscalers},
