@@ -27,7 +27,7 @@ mod testing;
 pub use self::deadline::Deadline;
 pub use self::{
     access_log::AccessLog,
-    around::{Answer, Answering, Around, Within},
+    around::{Answer, Answering, Around, Layered},
     authenticate::Authenticate,
     authorize::Authorize,
     catch_panic::CatchPanic,

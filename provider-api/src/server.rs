@@ -25,7 +25,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, error, warn};
+use tracing::{Instrument, debug, debug_span, error, warn};
 
 pub use self::{
     certificate::ServingCertificate,
@@ -146,8 +146,9 @@ impl Server {
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next() => report(ended),
                 // When all places are taken, the next client waits in the kernel's queue.
-                stream = accept(&listener), if connections.len() < limits.connections => {
-                    connections.spawn(connection::run(stream, acceptor.clone(), service.clone(), limits, ending.clone()));
+                (stream, peer) = accept(&listener), if connections.len() < limits.connections => {
+                    let connection = connection::run(stream, acceptor.clone(), service.clone(), limits, ending.clone());
+                    connections.spawn(connection.instrument(debug_span!("connection", %peer)));
                 }
             }
         }
@@ -168,10 +169,10 @@ impl Server {
 }
 
 /// The next connection, however long it takes: no error ends the server.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) if concerns_one_client(&error) => {
                 debug!(%error, "a client left before it was accepted");
             }

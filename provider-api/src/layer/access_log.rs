@@ -11,7 +11,7 @@ use tower::Layer;
 use tracing::{debug, info, warn};
 
 use super::{
-    around::{Answer, Answering, Around, Within},
+    around::{Answer, Answering, Around, Layered},
     is_health,
     request_id::AUDIT_ID,
 };
@@ -39,10 +39,10 @@ impl AccessLog {
 }
 
 impl<S> Layer<S> for AccessLog {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: self.clone(),
             below,
         }

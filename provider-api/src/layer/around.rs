@@ -45,12 +45,12 @@ pub trait Around<B>: Clone + Send + 'static {
 
 /// A layer upon a service.
 #[derive(Clone, Debug)]
-pub struct Within<L, S> {
+pub struct Layered<L, S> {
     pub(super) layer: L,
     pub(super) below: S,
 }
 
-impl<L, S, B> Service<Request<B>> for Within<L, S>
+impl<L, S, B> Service<Request<B>> for Layered<L, S>
 where
     L: Around<B>,
     S: Answering<B>,
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_service_that_was_ready_is_the_one_that_is_called() {
-        let service = Within {
+        let service = Layered {
             layer: CatchPanic,
             below: Strict { is_ready: false },
         };

@@ -6,7 +6,7 @@ use http::Request;
 use tower::Layer;
 use tracing::info;
 
-use super::around::{Answer, Answering, Around, Within};
+use super::around::{Answer, Answering, Around, Layered};
 use crate::{
     AUTHENTICATED, Authenticator, Format, PeerCertificates, Presented, Rejected, Status,
     UNAUTHENTICATED, User,
@@ -33,10 +33,10 @@ impl Authenticate {
 }
 
 impl<S> Layer<S> for Authenticate {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: self.clone(),
             below,
         }
@@ -63,7 +63,7 @@ impl<B: Send + 'static> Around<B> for Authenticate {
                 answer
             }
             Err(reason) => {
-                info!(%reason, path = parts.uri.path(), "a client is not who it says it is");
+                info!(%reason, path = parts.uri.path(), "what a client presents was not accepted");
                 Status::unauthorized().answer(Format::of_status(&Request::from_parts(parts, body)))
             }
         }

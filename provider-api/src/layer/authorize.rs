@@ -7,7 +7,7 @@ use tower::Layer;
 use tracing::warn;
 
 use super::{
-    around::{Answer, Answering, Around, Within},
+    around::{Answer, Answering, Around, Layered},
     is_health,
 };
 use crate::{
@@ -32,10 +32,10 @@ impl Authorize {
 }
 
 impl<S> Layer<S> for Authorize {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: self.clone(),
             below,
         }

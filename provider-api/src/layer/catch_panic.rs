@@ -8,7 +8,7 @@ use tower::Layer;
 use tracing::error;
 
 use super::{
-    around::{Answer, Answering, Around, Within},
+    around::{Answer, Answering, Around, Layered},
     request_id::AUDIT_ID,
 };
 use crate::{Format, Status};
@@ -24,10 +24,10 @@ const FAILED: &str = "the server failed while it answered this request; its log 
 pub struct CatchPanic;
 
 impl<S> Layer<S> for CatchPanic {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: *self,
             below,
         }

@@ -6,7 +6,7 @@ use http::{Request, Uri};
 use tokio::time::timeout;
 use tower::Layer;
 
-use super::around::{Answer, Answering, Around, Within};
+use super::around::{Answer, Answering, Around, Layered};
 use crate::{Format, Status, query};
 
 /// Ends a request with 504 when its time is over. Its work is dropped.
@@ -34,10 +34,10 @@ impl Default for Deadline {
 }
 
 impl<S> Layer<S> for Deadline {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: *self,
             below,
         }

@@ -9,7 +9,7 @@ use http::Request;
 use tower::Layer;
 
 use super::{
-    around::{Answer, Answering, Around, Within},
+    around::{Answer, Answering, Around, Layered},
     is_health,
 };
 use crate::{Format, Status};
@@ -42,10 +42,10 @@ impl Default for InFlightLimit {
 }
 
 impl<S> Layer<S> for InFlightLimit {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: self.clone(),
             below,
         }

@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Request};
 use tower::Layer;
 
-use super::around::{Answer, Answering, Around, Within};
+use super::around::{Answer, Answering, Around, Layered};
 
 /// The header in which Kubernetes' servers tell the name of a request.
 pub(super) const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
@@ -36,10 +36,10 @@ impl Default for RequestId {
 }
 
 impl<S> Layer<S> for RequestId {
-    type Service = Within<Self, S>;
+    type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Within {
+        Layered {
             layer: self.clone(),
             below,
         }
