@@ -50,6 +50,8 @@ pub enum ApiError {
     TimedOut(std::time::Duration),
 }
 
+const LONGEST_MESSAGE: usize = 500;
+
 impl ApiError {
     /// The error in our words; `permission` says what to grant on a 403.
     pub(crate) fn of(error: kube_client::Error, permission: &'static str) -> Self {
@@ -73,7 +75,12 @@ impl ApiError {
         }
     }
 
-    fn of_status(code: u16, message: String, permission: &'static str) -> Self {
+    fn of_status(code: u16, mut message: String, permission: &'static str) -> Self {
+        // Something in between may answer with a whole page.
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
         match code {
             401 => Self::Unauthorized { message },
             403 => Self::Forbidden {
@@ -93,17 +100,12 @@ impl ApiError {
             Self::Expired | Self::Unreachable(_) | Self::TimedOut(_) => true,
         }
     }
+}
 
-    /// The message and its causes on one line, for places that keep only a text.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
-    }
+/// An error and its causes on one line, for places that keep only a text.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]
@@ -125,6 +127,17 @@ mod tests {
             answer(403).to_string(),
             "the API server forbids it (pods is forbidden): grant list and watch on pods"
         );
+    }
+
+    #[test]
+    fn a_page_in_place_of_a_message_is_cut_short() {
+        let status = Status::failure(&"é".repeat(10_000), "").with_code(502);
+        let error = ApiError::of(kube_client::Error::Api(status.boxed()), PERMISSION);
+        let expected = format!(
+            "the API server answers 502: {}…",
+            "é".repeat(LONGEST_MESSAGE)
+        );
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -39,9 +39,7 @@ pub struct RequestHeader {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidAuthenticationConfig {
     /// Certificates that cannot be used.
-    #[error(
-        "key {key} of ConfigMap kube-system/extension-apiserver-authentication is no bundle of certificates"
-    )]
+    #[error("key {key} is no bundle of certificates")]
     CaBundle {
         /// The key.
         key: &'static str,
@@ -50,9 +48,7 @@ pub enum InvalidAuthenticationConfig {
         source: InvalidCaBundle,
     },
     /// A list that is none.
-    #[error(
-        "key {key} of ConfigMap kube-system/extension-apiserver-authentication is no JSON list of texts"
-    )]
+    #[error("key {key} is no JSON list of texts")]
     List {
         /// The key.
         key: &'static str,
@@ -61,9 +57,7 @@ pub enum InvalidAuthenticationConfig {
         source: serde_json::Error,
     },
     /// A text that cannot be the name of a header.
-    #[error(
-        "key {key} of ConfigMap kube-system/extension-apiserver-authentication: {name:?} is no header name"
-    )]
+    #[error("key {key}: {name:?} is no header name")]
     Header {
         /// The key.
         key: &'static str,
@@ -99,6 +93,11 @@ impl AuthenticationConfig {
             client_ca: keys.ca("client-ca-file")?,
             request_header,
         })
+    }
+
+    /// Whether nobody can come in by certificate, as long as nothing was read.
+    pub fn is_off(&self) -> bool {
+        self.client_ca.is_none() && self.request_header.is_none()
     }
 }
 
@@ -209,18 +208,17 @@ mod tests {
             let entries = data(&[("requestheader-client-ca-file", &ca), (key, text)]);
             AuthenticationConfig::of(&entries).unwrap_err().to_string()
         };
-        let map = "ConfigMap kube-system/extension-apiserver-authentication";
         assert_eq!(
             wrong("client-ca-file", "none"),
-            format!("key client-ca-file of {map} is no bundle of certificates")
+            "key client-ca-file is no bundle of certificates"
         );
         assert_eq!(
             wrong("requestheader-allowed-names", "front-proxy-client"),
-            format!("key requestheader-allowed-names of {map} is no JSON list of texts")
+            "key requestheader-allowed-names is no JSON list of texts"
         );
         assert_eq!(
             wrong("requestheader-username-headers", r#"["X Remote"]"#),
-            format!("key requestheader-username-headers of {map}: \"X Remote\" is no header name")
+            format!("key requestheader-username-headers: \"X Remote\" is no header name")
         );
     }
 }

@@ -10,6 +10,7 @@ use kube_client::Client;
 use provider_api::{Action, Authorizer, Clock, Decision, Target, Undecided, User};
 
 use super::{cache::Cache, review};
+use crate::api_error::chain;
 
 const PATH: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews?timeout=10s";
 const CAPACITY: usize = 8192;
@@ -48,7 +49,7 @@ impl SubjectAccess {
                     reason: status.reason.unwrap_or_default(),
                 }),
             },
-            Err(error) => Err(Undecided(format!("SubjectAccessReview: {}", error.chain()))),
+            Err(error) => Err(Undecided(format!("SubjectAccessReview: {}", chain(&error)))),
         }
     }
 }

@@ -10,6 +10,7 @@ use provider_api::{Authenticator, Clock, Presented, Rejected, User};
 use ring::{hmac, rand::SystemRandom};
 
 use super::{cache::Cache, review};
+use crate::api_error::chain;
 
 const PATH: &str = "/apis/authentication.k8s.io/v1/tokenreviews?timeout=10s";
 /// Tokens are remembered for seconds; this many at once is a flood, not a cluster.
@@ -60,7 +61,7 @@ impl BearerToken {
                     .filter(|_| status.authenticated == Some(true))
                     .and_then(user_of))
             }
-            Err(error) => Err(Rejected(format!("bearer token: {}", error.chain()))),
+            Err(error) => Err(Rejected(format!("bearer token: {}", chain(&error)))),
         }
     }
 }
