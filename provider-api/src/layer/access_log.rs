@@ -171,7 +171,10 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
-    use crate::layer::testing::{Lines, ask, get, silence};
+    use crate::layer::{
+        CatchPanic,
+        testing::{Lines, ask, echo, get, silence},
+    };
 
     /// Answers with this code, to this user.
     fn answers(code: u16, user: &'static str) -> impl Answering<()> {
@@ -224,6 +227,21 @@ mod tests {
         );
         let line = "DEBUG the client went away method=GET path=/apis latency=1s user_agent=\"\" audit_id=\"\"";
         assert_eq!(lines.read(), [line]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_not_taken_for_a_client_that_went_away() {
+        let lines = Lines::capture();
+        let panics = access_log().layer(echo(|_| panic!("asked to")));
+        assert_eq!(
+            ask(CatchPanic.layer(panics), get("/apis")).await.code(),
+            500
+        );
+        let lines = lines.read();
+        assert!(
+            lines.len() == 1 && lines[0].starts_with("ERROR a request ended in a panic"),
+            "{lines:?}"
+        );
     }
 
     #[test]
