@@ -1,1 +1,71 @@
-fn main() {}
+//! `datadog-cluster-agent`: external metrics from Datadog for Kubernetes' Horizontal
+//! Pod Autoscalers.
+
+mod command;
+mod config;
+mod demands;
+mod demo;
+mod edge;
+mod refresh;
+mod wiring;
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser;
+
+use crate::config::Variables;
+
+/// Serves metrics from Datadog to Kubernetes' Horizontal Pod Autoscalers.
+#[derive(Debug, Parser)]
+#[command(name = "datadog-cluster-agent", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serve the external metrics of a cluster; everything is set by environment variables
+    Start,
+    /// Show the whole journey on this machine, without a cluster and without an account
+    Demo(command::demo::Arguments),
+    /// Answer as Datadog would, from a scenario file
+    SimulateDatadog(command::simulate_datadog::Arguments),
+    /// Print the version
+    Version,
+}
+
+fn main() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    // Whoever speaks TLS in this process does it with the same provider; a second
+    // call is the only way in which this fails.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let variables = Variables::of_process();
+    let ended = match command {
+        Command::Start => command::start::run(&variables),
+        Command::Demo(arguments) => command::demo::run(&arguments, &variables),
+        Command::SimulateDatadog(arguments) => {
+            command::simulate_datadog::run(&arguments, &variables)
+        }
+        Command::Version => {
+            println!("datadog-cluster-agent {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

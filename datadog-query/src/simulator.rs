@@ -83,6 +83,12 @@ impl Simulator {
         self.account().answer(request, now)
     }
 
+    /// What the sources of a metric are at, on average, at this moment: what a person
+    /// would see there before any of it is a point of Datadog's.
+    pub fn level(&self, metric: &str, now: OffsetDateTime) -> Option<f64> {
+        self.account().level(metric, now)
+    }
+
     /// Replaces the series, their past included.
     pub fn set_series(&self, series: Vec<Series>) {
         self.account().series = series;
@@ -171,6 +177,18 @@ mod tests {
         let start = START.unix_timestamp() * 1000;
         let points = json!([[(start - 30_000) as f64, 42.0], [start as f64, 42.0]]);
         assert_eq!((status, &reply["series"][0]["pointlist"]), (200, &points));
+    }
+
+    #[test]
+    fn the_level_of_a_metric_is_the_mean_of_its_sources_now() {
+        let simulator = simulator(
+            "series:
+              - { metric: m, shape: { steps: [ { at: 0s, value: 1 }, { at: 60s, value: 9 } ] } }
+              - { metric: m, tags: { shard: 2 }, shape: { constant: 3 } }",
+        );
+        assert_eq!(simulator.level("m", at(59)), Some(2.0));
+        assert_eq!(simulator.level("m", at(60)), Some(6.0));
+        assert_eq!(simulator.level("n", at(60)), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
 use crate::Selector;
@@ -49,7 +50,29 @@ impl ExternalMetric {
     pub fn selector(&self) -> &Selector {
         &self.selector
     }
+
+    /// The path, query included, at which a metrics API server answers for it:
+    /// what an autoscaler asks, and what `kubectl get --raw` takes.
+    pub fn path(&self) -> String {
+        let escaped = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
+        let (namespace, name) = (escaped(&self.namespace.0), escaped(&self.name.0));
+        let path = format!("/apis/{}/namespaces/{namespace}/{name}", Self::API_VERSION);
+        if self.selector.requirements().is_empty() {
+            return path;
+        }
+        format!(
+            "{path}?labelSelector={}",
+            escaped(&self.selector.to_string())
+        )
+    }
 }
+
+/// Everything but what may stand in any part of a URL as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 impl fmt::Display for ExternalMetric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -55,6 +55,21 @@ impl Account {
         }
     }
 
+    pub(super) fn level(&self, metric: &str, now: OffsetDateTime) -> Option<f64> {
+        let (start, now) = (self.start.unix_timestamp(), now.unix_timestamp());
+        let sources = self.series.iter().filter(|series| series.metric == metric);
+        let levels: Vec<f64> = sources
+            .filter_map(|series| {
+                let interval = i64::try_from(series.interval.as_secs()).ok()?;
+                let newest = series
+                    .shape
+                    .samples(start, interval, now - interval + 1..=now);
+                newest.last().map(|(_, value)| *value)
+            })
+            .collect();
+        (!levels.is_empty()).then(|| levels.iter().sum::<f64>() / levels.len() as f64)
+    }
+
     pub(super) fn answer(&mut self, request: &Request<Bytes>, now: OffsetDateTime) -> Answer {
         if let Some(body) = control::answer(self, request) {
             return Answer {

@@ -1,0 +1,8 @@
+//! The commands, one file each.
+
+pub(crate) mod demo;
+pub(crate) mod simulate_datadog;
+pub(crate) mod start;
+
+/// How a command ends.
+pub(crate) type Ended = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,144 @@
+//! `start`: serves the external metrics of a cluster.
+
+use std::{
+    convert::Infallible, fs, future::pending, net::Ipv4Addr, path::Path, sync::Arc, time::Duration,
+};
+
+use datadog_query::{Client, Exchange};
+use k8s_adapter::{
+    BearerToken, ClientCertificate, CurrentConfig, FrontProxy, SubjectAccess, keep_current,
+    watch_autoscalers,
+};
+use metrics_store::Store;
+use provider_api::{Authenticator, Limits, Server, ServingCertificate};
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+
+use super::Ended;
+use crate::{
+    chain,
+    config::{Certificate, Config, Serving, Variables, remarks},
+    demands,
+    edge::{Shutdown, WallClock, block_on, log_to_stderr, supervised},
+    refresh::Refresh,
+    wiring,
+};
+
+/// A pod has 30 seconds to end, if its manifest says nothing else.
+const DRAIN: Duration = Duration::from_secs(20);
+
+pub(crate) fn run(variables: &Variables) -> Ended {
+    log_to_stderr(variables, "info");
+    let config = Config::of(variables)?;
+    for remark in remarks(variables) {
+        warn!("{remark}");
+    }
+    block_on(serve(config))?
+}
+
+async fn serve(config: Config) -> Ended {
+    let Config {
+        datadog,
+        template,
+        policy,
+        refresh_period,
+        window,
+        server,
+    } = config;
+    let clock = WallClock::real();
+    let shutdown = Shutdown::on_signal()?;
+    // What can fail for good fails here, before anybody is told that we serve.
+    let certificate = certificate(&server)?;
+    let socket = Server::bind((Ipv4Addr::UNSPECIFIED, server.port).into()).await?;
+    let cluster = cluster().await?;
+    let client = wiring::datadog(datadog)?;
+
+    let store = Store::new(template, policy, Arc::new(clock));
+    let news = Arc::new(Notify::new());
+    let authentication = CurrentConfig::default();
+    let authenticators: Vec<Arc<dyn Authenticator>> = vec![
+        Arc::new(FrontProxy::new(authentication.clone(), Arc::new(clock))),
+        Arc::new(ClientCertificate::new(
+            authentication.clone(),
+            Arc::new(clock),
+        )),
+        Arc::new(BearerToken::new(cluster.clone(), Arc::new(clock))),
+    ];
+    let authorizer = Arc::new(SubjectAccess::new(cluster.clone(), Arc::new(clock)));
+    let api = wiring::metrics_api(store.clone(), authenticators, authorizer, clock);
+
+    let watching = supervised("watches the autoscalers", clock, || {
+        let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
+        async move { demands::follow(watch_autoscalers(cluster), &store, &news).await }
+    });
+    let trusting = supervised("follows the cluster's authentication", clock, || {
+        keep_current(cluster.clone(), authentication.clone())
+    });
+    let refreshing = supervised("asks Datadog", clock, || {
+        let mut refresh = Refresh::new(store.clone(), client.clone(), window, clock);
+        let news = Arc::clone(&news);
+        async move { refresh.run(refresh_period, &news).await }
+    });
+
+    let limits = Limits {
+        drain: DRAIN,
+        ..Limits::default()
+    };
+    info!(address = %socket.local_addr(), datadog = %client.endpoint(), "serving external.metrics.k8s.io/v1beta1");
+    let ended = tokio::select! {
+        ended = socket.within(limits).serve(certificate, api, shutdown.asked()) => ended,
+        never = watching => match never {},
+        never = trusting => match never {},
+        never = refreshing => match never {},
+        never = check_key(&client) => match never {},
+    };
+    match ended.cut_off {
+        0 => info!("ended, every request answered"),
+        n => warn!("ended, and {n} connections had to be cut off"),
+    }
+    Ok(())
+}
+
+/// The cluster that this process runs in, or that of the kubeconfig.
+async fn cluster() -> Result<kube_client::Client, Box<dyn std::error::Error>> {
+    let config = kube_client::Config::infer().await.map_err(|why| {
+        format!(
+            "no cluster is found: run inside one, or name a kubeconfig in KUBECONFIG (`demo` needs none): {}",
+            chain(&why)
+        )
+    })?;
+    info!(api_server = %config.cluster_url, "the cluster");
+    Ok(kube_client::Client::try_from(config)?)
+}
+
+fn certificate(server: &Serving) -> Result<Arc<ServingCertificate>, Box<dyn std::error::Error>> {
+    let certificate = match &server.certificate {
+        Certificate::SelfSigned { names } => ServingCertificate::self_signed(names)?,
+        Certificate::Files { certificate, key } => {
+            ServingCertificate::from_pem(&read(certificate)?, &read(key)?)?
+        }
+    };
+    Ok(Arc::new(certificate))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|why| {
+        format!(
+            "{} of DD_EXTERNAL_METRICS_PROVIDER_CONFIG: {why}",
+            path.display()
+        )
+    })
+}
+
+/// Tells at once of a key that is refused, and not only when the first autoscaler
+/// has asked. It ends nothing, since the key may be mended at Datadog.
+async fn check_key<S: Exchange>(client: &Client<S>) -> Infallible {
+    match client.validate().await {
+        Ok(()) => info!("Datadog accepts the API key"),
+        Err(why) => error!(
+            "Datadog was asked whether the API key is good: {}",
+            chain(&why)
+        ),
+    }
+    pending().await
+}

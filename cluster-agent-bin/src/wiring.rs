@@ -1,0 +1,82 @@
+//! The stacks, in travel order, and what they are wired to.
+
+use std::sync::Arc;
+
+use datadog_query::{Client, InvalidLeaf, Leaf, LeafSettings};
+use metrics_store::Store;
+use provider_api::{
+    AccessLog, Answering, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic, Check,
+    Deadline, InFlightLimit, MetricsApi, RequestId,
+};
+use secrecy::ExposeSecret;
+use tower::ServiceBuilder;
+
+use crate::{
+    config::Datadog,
+    edge::{WallClock, bounded},
+};
+
+/// From the store's questions to Datadog.
+pub(crate) fn datadog(config: Datadog) -> Result<Client<Leaf>, InvalidLeaf> {
+    let Datadog {
+        endpoint,
+        keys,
+        limits,
+        parallel,
+        proxy,
+    } = config;
+    let proxy = proxy.map(|url| url.expose_secret().to_owned());
+    let settings = LeafSettings {
+        proxy,
+        ..LeafSettings::default()
+    };
+    // The leaf blocks: each call has a thread, and there are so many threads.
+    let leaf = Leaf::new(&settings, bounded(parallel))?;
+    Ok(Client::new(endpoint, keys, leaf).with_limits(limits))
+}
+
+/// From the socket to the store. A request goes down this list, its answer up.
+pub(crate) fn metrics_api<B: Send + 'static>(
+    store: Store,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    authorizer: Arc<dyn Authorizer>,
+    clock: WallClock,
+) -> impl Answering<B> {
+    let readiness = {
+        let store = store.clone();
+        move || vec![autoscalers_known(&store)]
+    };
+    ServiceBuilder::new()
+        // Every request has a name that the client and the log share,
+        .layer(RequestId::default())
+        // and a line in the log, whatever becomes of it below.
+        .layer(AccessLog::new(Arc::new(clock)))
+        // A panic costs one request; below the log, so that it has its line.
+        .layer(CatchPanic)
+        // Too much at once is refused before it costs anything,
+        .layer(InFlightLimit::default())
+        // and what takes too long is given up: asking who somebody is takes time.
+        .layer(Deadline::default())
+        // Who asks,
+        .layer(Authenticate::by(authenticators))
+        // and whether they may, before they learn what there is.
+        .layer(Authorize::by(authorizer))
+        .service(
+            MetricsApi::new(store)
+                .ready_when(readiness)
+                .version(concat!("v", env!("CARGO_PKG_VERSION"))),
+        )
+}
+
+/// Whether the first list of autoscalers has come: before that, no answer is right.
+fn autoscalers_known(store: &Store) -> Check {
+    let outcome = if store.is_synced() {
+        Ok(())
+    } else {
+        Err("the autoscalers have not been listed yet".to_owned())
+    };
+    Check {
+        name: "autoscalers-known",
+        outcome,
+    }
+}
