@@ -3,22 +3,12 @@
 
 mod support;
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, BufReader, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::Path,
-    sync::Arc,
-    thread,
-};
+use std::{collections::BTreeSet, path::Path};
 
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
 use serde_json::{Value, json};
-use support::{Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, is, seconds};
+use support::{
+    Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, is, seconds, stand_in,
+};
 
 #[test]
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
@@ -165,7 +155,7 @@ fn objects_survive_a_crash_of_etcd_and_of_the_api_server() {
 fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_strangers() {
     let cp = ControlPlane::start();
     let (own, stranger) = (Authority::named("own"), Authority::named("stranger"));
-    let port = stand_in(&own);
+    let port = stand_in(&own, RESOURCES);
 
     let resources = || {
         cp.kubectl(&["get", "--raw", "/apis/external.metrics.k8s.io/v1beta1"])
@@ -194,49 +184,6 @@ fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_stran
 
 const RESOURCES: &str = r#"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"external.metrics.k8s.io/v1beta1","resources":[]}"#;
 
-/// Stands in for the agent: a TLS server that says `RESOURCES` to whatever it is asked.
-fn stand_in(authority: &Authority) -> u16 {
-    let pair = authority.server(&[ControlPlane::SERVICE_NAME]);
-    let chain = vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let config = Arc::clone(&config);
-            // A client that hangs up, or that distrusts us, is none of our business.
-            thread::spawn(move || answer(config, connection).ok());
-        }
-    });
-    port
-}
-
-fn answer(config: Arc<ServerConfig>, connection: TcpStream) -> std::io::Result<()> {
-    let tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
-    let mut stream = BufReader::new(StreamOwned::new(tls, connection));
-    let mut line = String::new();
-    while line != "\r\n" {
-        line.clear();
-        if stream.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-    }
-    let length = RESOURCES.len();
-    write!(
-        stream.get_mut(),
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{RESOURCES}"
-    )?;
-    stream.get_mut().conn.send_close_notify();
-    stream.get_mut().flush()
-}
-
 #[test]
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
 fn the_agent_serves_the_cluster_as_its_own_account_and_stops_when_asked() {
@@ -259,7 +206,6 @@ fn the_agent_serves_the_cluster_as_its_own_account_and_stops_when_asked() {
 }
 
 #[test]
-#[ignore = "needs nothing but is kept with its likes: cargo test -p cluster-agent-bin --test harness -- --ignored"]
 fn the_simulated_datadog_changes_while_it_runs() {
     let folder = Folder::new();
     let datadog = Datadog::start(&folder, "{}");

@@ -122,12 +122,18 @@ impl ControlPlane {
     fn try_start_apiserver(&mut self) -> Result<(), PortTaken> {
         let apiserver = self.run("kube-apiserver", self.layout.apiserver(), |_| {
             self.kubectl(&["get", "--raw", "/readyz"]).success()?;
-            // The API server makes these soon after it is ready, and tests count on them.
+            // What follows comes soon after, and tests count on it: the namespaces, the
+            // ConfigMap for aggregated servers, and the schemas by which kubectl validates.
             self.kubectl(&["get", "namespace/default"]).success()?;
             let authentication = "configmap/extension-apiserver-authentication";
             self.kubectl(&["get", authentication, "--namespace=kube-system"])
-                .success()
-                .map(drop)
+                .success()?;
+            let schemas = self.kubectl(&["get", "--raw", "/openapi/v3"]).success()?;
+            ["apis/apps/v1", "apis/apiregistration.k8s.io/v1"]
+                .iter()
+                .all(|group| schemas.contains(group))
+                .then_some(())
+                .ok_or(schemas)
         })?;
         self.apiserver = Some(apiserver);
         Ok(())

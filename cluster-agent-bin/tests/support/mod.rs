@@ -21,6 +21,7 @@ mod kubectl;
 mod layout;
 mod ports;
 mod process;
+mod stand_in;
 
 pub(crate) use agent::Agent;
 pub(crate) use certificates::Authority;
@@ -28,5 +29,6 @@ pub(crate) use control_plane::ControlPlane;
 pub(crate) use datadog::Datadog;
 pub(crate) use eventually::{eventually, is, seconds};
 pub(crate) use folder::Folder;
-pub(crate) use ports::free_ports;
+use ports::free_ports;
 pub(crate) use process::alive;
+pub(crate) use stand_in::stand_in;
