@@ -42,21 +42,18 @@ impl Metric {
         tolerance: Tolerance,
         reading: &Reading,
     ) -> Result<Proposal, String> {
-        let usage = match reading {
+        match reading {
             Ok(values) if values.is_empty() => {
-                return Err("no metrics returned from external metrics API".to_owned());
+                Err("no metrics returned from external metrics API".to_owned())
             }
-            Ok(values) => usage(values),
-            Err(message) => {
-                return Err(format!(
-                    "unable to fetch metrics from external metrics API: {message}"
-                ));
-            }
-        };
-        Ok(match self.target {
-            Target::Value(target) => by_value(usage, target, scale, tolerance),
-            Target::AverageValue(target) => by_average(usage, target, scale, tolerance),
-        })
+            Ok(values) => Ok(match self.target {
+                Target::Value(target) => by_value(values, target, scale, tolerance),
+                Target::AverageValue(target) => by_average(values, target, scale, tolerance),
+            }),
+            Err(message) => Err(format!(
+                "unable to fetch metrics from external metrics API: {message}"
+            )),
+        }
     }
 
     /// As `kubectl get hpa` shows it.
@@ -115,18 +112,16 @@ impl Metric {
     }
 }
 
-/// The sum in thousandths. The controller reads a value as zero that it cannot
-/// count in thousandths, and lets a sum stop at the end of its range.
-fn usage(values: &[Quantity]) -> i64 {
-    values.iter().fold(0_i64, |sum, value| {
-        sum.saturating_add(i64::try_from(value.millis()).unwrap_or(0))
-    })
+/// A value in thousandths. The controller reads as zero what it cannot count so.
+fn millis(value: &Quantity) -> i64 {
+    i64::try_from(value.millis()).unwrap_or(0)
 }
 
 // From here on the arithmetic is the controller's, in its own floating point, so
 // that both round alike. `as` stops at the ends of the range.
 
-fn by_value(usage: i64, target: Quantity, scale: Scale, tolerance: Tolerance) -> Proposal {
+fn by_value(values: &[Quantity], target: Quantity, scale: Scale, tolerance: Tolerance) -> Proposal {
+    let usage = values.iter().map(millis).fold(0, i64::saturating_add);
     let ratio = usage as f64 / target.millis() as f64;
     let replicas = match scale.spec {
         0 => ratio.ceil() as i32,
@@ -139,9 +134,21 @@ fn by_value(usage: i64, target: Quantity, scale: Scale, tolerance: Tolerance) ->
     }
 }
 
-fn by_average(usage: i64, target: Quantity, scale: Scale, tolerance: Tolerance) -> Proposal {
-    // A negative sum is taken for one that has run over the end of its range.
-    let usage = if usage < 0 { i64::MAX } else { usage } as f64;
+fn by_average(
+    values: &[Quantity],
+    target: Quantity,
+    scale: Scale,
+    tolerance: Tolerance,
+) -> Proposal {
+    // A sum that is negative on the way is taken for one that has run over the end of its range.
+    let usage =
+        values
+            .iter()
+            .map(millis)
+            .fold(0_i64, |sum, value| match sum.saturating_add(value) {
+                ..0 => i64::MAX,
+                sum => sum,
+            }) as f64;
     let (target, status) = (target.millis() as f64, f64::from(scale.status));
     let replicas = if tolerance.contains(usage / (target * status)) {
         scale.status
@@ -253,6 +260,14 @@ mod tests {
                 average("9"),
                 60,
                 &["5", "-6"],
+                100,
+                "153722867280912928m/9 (avg)",
+            ),
+            (
+                "even on the way to a positive one",
+                average("9"),
+                60,
+                &["-6", "50"],
                 100,
                 "153722867280912928m/9 (avg)",
             ),
