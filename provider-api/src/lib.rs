@@ -31,7 +31,7 @@ pub use crate::{
     },
     layer::{
         AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, InFlightLimit,
-        RequestId, Within,
+        RequestId, Layered,
     },
     metric::{ExternalMetric, InvalidName, MetricName, Namespace},
     object::ObjectReference,
