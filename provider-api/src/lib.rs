@@ -1,4 +1,70 @@
-//! The Kubernetes metrics API as a library: types, provider traits, tower services and layers.
+//! Serve any number to Kubernetes' Horizontal Pod Autoscalers: implement
+//! [`ExternalMetricsProvider`], and [`MetricsApi`] makes it the external metrics
+//! API. The types, the service, the layers and the server can each be used alone.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicI64, Ordering};
+//!
+//! use async_trait::async_trait;
+//! use http::Request;
+//! use http_body_util::BodyExt;
+//! use provider_api::{
+//!     ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, MetricsApi, Refusal,
+//! };
+//! use serde_json::{Value, json};
+//! use time::macros::datetime;
+//! use tower::ServiceExt;
+//!
+//! /// A queue whose length decides how many pods work on it.
+//! struct Queue {
+//!     name: MetricName,
+//!     length: AtomicI64,
+//! }
+//!
+//! #[async_trait]
+//! impl ExternalMetricsProvider for Queue {
+//!     async fn external_metric(
+//!         &self,
+//!         metric: &ExternalMetric,
+//!     ) -> Result<Vec<ExternalMetricValue>, Refusal> {
+//!         if metric.name() != &self.name {
+//!             return Err(Refusal::Unknown(format!("there is no {metric}, only {}", self.name)));
+//!         }
+//!         let length = self.length.load(Ordering::Relaxed);
+//!         let measured = datetime!(2026-01-02 03:04:05 UTC);
+//!         Ok(vec![ExternalMetricValue::new(self.name.clone(), length.into(), measured)])
+//!     }
+//!
+//!     fn external_metrics(&self) -> Vec<MetricName> {
+//!         vec![self.name.clone()]
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let api = MetricsApi::new(Queue { name: "queue.length".parse()?, length: AtomicI64::new(1500) });
+//!
+//! // What the autoscaler asks in namespace shop:
+//! let path = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue.length";
+//! let answer = api.oneshot(Request::get(path).body(())?).await?;
+//! let body: Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
+//!
+//! assert_eq!(body, json!({
+//!     "kind": "ExternalMetricValueList",
+//!     "apiVersion": "external.metrics.k8s.io/v1beta1",
+//!     "metadata": {},
+//!     "items": [{
+//!         "metricName": "queue.length",
+//!         "metricLabels": {},
+//!         "timestamp": "2026-01-02T03:04:05Z",
+//!         "value": "1500",
+//!     }],
+//! }));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It never fetches a metric, keeps one or reads the clock: the provider does.
 
 mod clock;
 mod discovery;
@@ -20,34 +86,48 @@ mod server;
 mod service;
 mod status;
 
+// What is asked for.
 pub use crate::{
-    clock::Clock,
-    encode::Format,
+    metric::{ExternalMetric, InvalidName, MetricName, Namespace},
+    object::ObjectReference,
+    selector::{Condition, InvalidSelector, Requirement, Selector},
+};
+
+// What answers.
+pub use crate::provider::{ExternalMetricsProvider, Refusal};
+
+// What it is worth, or why there is nothing.
+pub use crate::{
     external::{ExternalMetricValue, ExternalMetricValueList},
-    health::Check,
+    quantity::{InvalidQuantity, Quantity},
+    status::{Reason, Status, StatusDetails},
+};
+
+// The API over a provider.
+pub use crate::{encode::Format, health::Check, route::Route, service::MetricsApi};
+
+// Who asks, and whether they may.
+pub use crate::{
     identity::{
         AUTHENTICATED, Authenticator, MASTERS, PeerCertificates, Presented, Rejected,
         UNAUTHENTICATED, User,
     },
-    layer::{
-        AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, InFlightLimit,
-        RequestId, Layered,
-    },
-    metric::{ExternalMetric, InvalidName, MetricName, Namespace},
-    object::ObjectReference,
     permission::{Action, Authorizer, Decision, Target, Undecided},
-    provider::{ExternalMetricsProvider, Refusal},
-    quantity::{InvalidQuantity, Quantity},
-    route::Route,
-    selector::{Condition, InvalidSelector, Requirement, Selector},
-    service::MetricsApi,
-    status::{Reason, Status, StatusDetails},
 };
+
+// What a request passes on its way.
+pub use crate::layer::{
+    AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, InFlightLimit,
+    Layered, RequestId,
+};
+
 #[cfg(feature = "server")]
-pub use crate::{
-    layer::Deadline,
-    server::{
-        CertificateError, Ended, Limits, RotatingCertificate, Server, ServerError,
-        ServingCertificate,
-    },
+pub use crate::layer::Deadline;
+
+// What listens.
+pub use crate::clock::Clock;
+
+#[cfg(feature = "server")]
+pub use crate::server::{
+    CertificateError, Ended, Limits, RotatingCertificate, Server, ServerError, ServingCertificate,
 };

@@ -54,8 +54,9 @@ pub enum Refusal {
     /// The provider has just started and does not know yet: 503.
     #[error("{0}")]
     NotReady(String),
-    /// The source asks for patience: 429. The HPA controller sleeps for
-    /// `Retry-After`, so the header never says more than a second.
+    /// The source asks for patience: 429. Kubernetes' client would sleep through a
+    /// `Retry-After` and hold up other autoscalers, so the header goes only with
+    /// a wait of a second or less; the details always say how long.
     #[error("{message}")]
     Throttled {
         /// What to tell the person who reads.
