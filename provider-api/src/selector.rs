@@ -3,6 +3,7 @@
 mod label;
 mod parse;
 mod requirement;
+mod word;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

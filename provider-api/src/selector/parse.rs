@@ -2,9 +2,9 @@
 //! `in` and `notin` are also legal keys and values, a value may be missing
 //! (`a=`), and a set may have gaps: `a in (b,,c)` contains the empty value.
 
-use std::{collections::BTreeSet, iter::Peekable, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr};
 
-use super::{Condition, InvalidSelector, Requirement, Selector};
+use super::{Condition, InvalidSelector, Requirement, Selector, word::Words};
 
 const REQUIREMENT: &str = "a label key or `!`";
 const OPERATOR: &str = "`=`, `==`, `!=`, `in`, `notin`, `>` or `<`";
@@ -13,10 +13,7 @@ impl FromStr for Selector {
     type Err = InvalidSelector;
 
     fn from_str(text: &str) -> Result<Self, InvalidSelector> {
-        let mut words = Words {
-            lexer: Lexer { text, at: 0 }.peekable(),
-            text,
-        };
+        let mut words = Words::of(text);
         let mut requirements = Vec::new();
         if words.peek().is_none() {
             return Ok(Self::everything());
@@ -25,8 +22,8 @@ impl FromStr for Selector {
             requirements.push(requirement(&mut words)?);
             match words.next() {
                 None => return Ok(Self::of(requirements)),
-                Some(Word { text: ",", .. }) => {}
-                Some(other) => return Err(other.instead_of("`,` or the end")),
+                Some(word) if word.text == "," => {}
+                Some(word) => return Err(word.instead_of("`,` or the end")),
             }
         }
     }
@@ -91,96 +88,6 @@ fn values(words: &mut Words<'_>) -> Result<BTreeSet<String>, InvalidSelector> {
             ")" => return Ok(values),
             _ => return Err(next.instead_of("`,` or `)`")),
         }
-    }
-}
-
-/// The words of a selector, and the text they come from.
-struct Words<'a> {
-    lexer: Peekable<Lexer<'a>>,
-    text: &'a str,
-}
-
-impl<'a> Words<'a> {
-    fn peek(&mut self) -> Option<&'a str> {
-        self.lexer.peek().map(|word| word.text)
-    }
-
-    fn next(&mut self) -> Option<Word<'a>> {
-        self.lexer.next()
-    }
-
-    fn expect(&mut self, expected: &'static str) -> Result<Word<'a>, InvalidSelector> {
-        self.next().ok_or_else(|| InvalidSelector::Syntax {
-            found: "the end".to_owned(),
-            position: self.text.chars().count() + 1,
-            expected,
-        })
-    }
-
-    fn name(&mut self, expected: &'static str) -> Result<&'a str, InvalidSelector> {
-        let word = self.expect(expected)?;
-        if word.is_symbol() {
-            Err(word.instead_of(expected))
-        } else {
-            Ok(word.text)
-        }
-    }
-}
-
-/// A symbol, or a run of anything else up to white space or a symbol.
-struct Word<'a> {
-    text: &'a str,
-    /// In characters, counted from 1.
-    position: usize,
-}
-
-impl Word<'_> {
-    fn is_symbol(&self) -> bool {
-        self.text.starts_with(symbol)
-    }
-
-    fn instead_of(&self, expected: &'static str) -> InvalidSelector {
-        InvalidSelector::Syntax {
-            found: format!("`{}`", self.text),
-            position: self.position,
-            expected,
-        }
-    }
-}
-
-fn symbol(character: char) -> bool {
-    "=!(),<>".contains(character)
-}
-
-fn space(character: char) -> bool {
-    " \t\r\n".contains(character)
-}
-
-struct Lexer<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Iterator for Lexer<'a> {
-    type Item = Word<'a>;
-
-    fn next(&mut self) -> Option<Word<'a>> {
-        let rest = self.text[self.at..].trim_start_matches(space);
-        let start = self.text.len() - rest.len();
-        let first = rest.chars().next()?;
-        let length = if rest.starts_with("==") || rest.starts_with("!=") {
-            2
-        } else if symbol(first) {
-            1
-        } else {
-            rest.find(|character| symbol(character) || space(character))
-                .unwrap_or(rest.len())
-        };
-        self.at = start + length;
-        Some(Word {
-            text: &rest[..length],
-            position: self.text[..start].chars().count() + 1,
-        })
     }
 }
 

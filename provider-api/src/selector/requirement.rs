@@ -18,7 +18,7 @@ pub struct Requirement {
 }
 
 /// What must be true of a label. The order of the variants is the order in which
-/// a [`Selector`] lists conditions on one key.
+/// a [`Selector`](super::Selector) lists conditions on one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
     /// It has this value. Kubernetes' `==` is the same condition as `=`.
