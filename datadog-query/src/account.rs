@@ -30,7 +30,7 @@ impl Account {
             401 | 403 => match scope {
                 // Bad keys end at the edge; a permission is missed behind it,
                 // in these words.
-                Some(scope) if text.contains("Failed permission") => {
+                Some(scope) if status == 403 && text.contains("Failed permission") => {
                     Error::PermissionMissing { host, scope, text }
                 }
                 _ => Error::KeysRefused { host, status, text },

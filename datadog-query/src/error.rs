@@ -1,6 +1,6 @@
 //! Why a call brought no answer.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::{exchange::ExchangeError, rate_limit::RateLimit};
 
@@ -163,8 +163,8 @@ impl Error {
 /// `: text`, or nothing where nothing was said.
 struct Text<'a>(&'a str);
 
-impl std::fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             Ok(())
         } else {
@@ -173,10 +173,11 @@ impl std::fmt::Display for Text<'_> {
     }
 }
 
+/// `: when`, where it is known.
 struct Wait(Option<Duration>);
 
-impl std::fmt::Display for Wait {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(wait) => write!(f, ": the next period starts in {} s", wait.as_secs()),
             None => Ok(()),

@@ -41,6 +41,9 @@
 //! an [`Exchange`]; the [`Reply`] holds [`Series`], of which the newest
 //! complete [`Point`] is the value in [`Answers`], or [`NoValue`] says why not.
 //!
+//! Two features add to it: `ureq` an exchange that speaks HTTP, `Leaf`, and
+//! `simulator` a Datadog that answers from a scenario.
+//!
 //! This crate never remembers an answer and never asks by itself.
 
 mod account;

@@ -19,8 +19,9 @@ impl<S: Exchange> Client<S> {
     /// The queries are cut into batches, which are asked at once; the exchange
     /// decides how many calls really run. Where a query spoils its batch, the
     /// batch is halved until the bad one is alone, so that its neighbours have
-    /// their values from the same round. An error that blames no query is
-    /// every query's of that batch.
+    /// their values from the same round. One bad query among n costs about
+    /// 2 log₂ n calls more. An error that blames no query is every query's of
+    /// that batch.
     pub fn values<I: IntoIterator<Item = Query>>(
         &self,
         queries: I,
