@@ -1,7 +1,7 @@
 //! The exchange that speaks HTTP.
 
 use std::{
-    fmt, io,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -13,8 +13,9 @@ use http::{Request, Response};
 use tower::Service;
 use ureq::Agent;
 
-use crate::exchange::ExchangeError;
+use crate::{exchange::ExchangeError, leaf::call::exchange};
 
+mod call;
 mod settings;
 
 pub use settings::{InvalidLeaf, LeafSettings};
@@ -84,55 +85,10 @@ impl Service<Request<Bytes>> for Leaf {
     }
 }
 
-fn exchange(
-    agent: &Agent,
-    request: Request<Bytes>,
-    most_bytes: u64,
-) -> Result<Response<Bytes>, ExchangeError> {
-    // All calls of this crate are GETs: there is no body to send.
-    let answer = agent.run(request.map(drop)).map_err(failure)?;
-    let (parts, mut body) = answer.into_parts();
-    let body = body
-        .with_config()
-        .limit(most_bytes)
-        .read_to_vec()
-        .map_err(failure)?;
-    Ok(Response::from_parts(parts, body.into()))
-}
-
-fn failure(error: ureq::Error) -> ExchangeError {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    match error {
-        ureq::Error::Timeout(_) => ExchangeError::TimedOut,
-        ureq::Error::BodyExceedsLimit(limit) => ExchangeError::TooLarge { limit },
-        ureq::Error::HostNotFound => {
-            ExchangeError::Unreachable("the name of the host does not resolve".to_owned())
-        }
-        ureq::Error::Io(error)
-            if error
-                .get_ref()
-                .is_some_and(|inner| inner.is::<rustls::Error>()) =>
-        {
-            ExchangeError::Unreachable(format!("tls: {error}"))
-        }
-        ureq::Error::Io(error) => match error.kind() {
-            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
-                ExchangeError::CutOff(error.to_string())
-            }
-            _ => ExchangeError::Unreachable(error.to_string()),
-        },
-        ureq::Error::Rustls(error) => ExchangeError::Unreachable(format!("tls: {error}")),
-        error @ (ureq::Error::Protocol(_) | ureq::Error::Decompress(..)) => {
-            ExchangeError::CutOff(error.to_string())
-        }
-        error => ExchangeError::Unreachable(error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
-        io::{BufRead, BufReader, Read, Write},
+        io::{self, BufRead, BufReader, Read, Write},
         net::{SocketAddr, TcpListener, TcpStream},
         thread::{self, JoinHandle},
         time::Duration,
