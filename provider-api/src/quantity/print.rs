@@ -93,7 +93,8 @@ mod tests {
             ("0.1n", "1n"),
             ("1.5Gi", "1536Mi"),
             ("1024Ki", "1Mi"),
-            ("0.5Ki", "512"), // below 1024: decimal
+            ("0.5Ki", "512"),      // below 1024: decimal
+            ("0.9765625Ki", "1k"), // and so has decimal suffixes
             ("512Ki", "512Ki"),
             ("1.953125Ki", "2000"), // no decimal suffix among the binary ones
             ("0.0001Ki", "102400u"),
