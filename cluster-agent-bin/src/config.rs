@@ -36,6 +36,8 @@ pub(crate) struct Datadog {
     pub(crate) parallel: NonZeroUsize,
     /// A URL, which may hold a password.
     pub(crate) proxy: Option<SecretString>,
+    /// Hosts that are asked without it.
+    pub(crate) no_proxy: Vec<String>,
 }
 
 /// Where we answer.
@@ -223,9 +225,11 @@ impl Reader<'_> {
             "a whole number above 0",
             const { NonZeroUsize::new(10).expect("not zero") },
         );
-        let proxy = ["DD_PROXY_HTTPS", "HTTPS_PROXY", "https_proxy"]
-            .into_iter()
-            .find_map(|name| self.variables.value(name));
+        let proxy = self.first(&["DD_PROXY_HTTPS", "HTTPS_PROXY", "https_proxy"]);
+        let no_proxy = self
+            .first(&["DD_PROXY_NO_PROXY", "NO_PROXY", "no_proxy"])
+            .unwrap_or_default();
+        let no_proxy = no_proxy.split([',', ' ']).filter(|host| !host.is_empty());
         let keys = match Keys::new(&api?, &app?) {
             Ok(keys) => keys,
             Err(why) => {
@@ -243,6 +247,7 @@ impl Reader<'_> {
             },
             parallel,
             proxy: proxy.map(SecretString::from),
+            no_proxy: no_proxy.map(str::to_owned).collect(),
         })
     }
 
@@ -258,6 +263,11 @@ impl Reader<'_> {
             ));
         }
         key.map(SecretString::from)
+    }
+
+    /// The value of the first of these variables that has one.
+    fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.variables.value(name))
     }
 
     fn endpoint(&mut self) -> Option<Endpoint> {

@@ -24,10 +24,12 @@ pub(crate) fn datadog(config: Datadog) -> Result<Client<Leaf>, InvalidLeaf> {
         limits,
         parallel,
         proxy,
+        no_proxy,
     } = config;
     let proxy = proxy.map(|url| url.expose_secret().to_owned());
     let settings = LeafSettings {
         proxy,
+        no_proxy,
         ..LeafSettings::default()
     };
     // The leaf blocks: each call has a thread, and there are so many threads.
@@ -40,12 +42,9 @@ pub(crate) fn metrics_api<B: Send + 'static>(
     store: Store,
     authenticators: Vec<Arc<dyn Authenticator>>,
     authorizer: Arc<dyn Authorizer>,
+    ready: impl Fn() -> Vec<Check> + Send + Sync + 'static,
     clock: WallClock,
 ) -> impl Answering<B> {
-    let readiness = {
-        let store = store.clone();
-        move || vec![autoscalers_known(&store)]
-    };
     ServiceBuilder::new()
         // Every request has a name that the client and the log share,
         .layer(RequestId::default())
@@ -63,20 +62,7 @@ pub(crate) fn metrics_api<B: Send + 'static>(
         .layer(Authorize::by(authorizer))
         .service(
             MetricsApi::new(store)
-                .ready_when(readiness)
+                .ready_when(ready)
                 .version(concat!("v", env!("CARGO_PKG_VERSION"))),
         )
-}
-
-/// Whether the first list of autoscalers has come: before that, no answer is right.
-fn autoscalers_known(store: &Store) -> Check {
-    let outcome = if store.is_synced() {
-        Ok(())
-    } else {
-        Err("the autoscalers have not been listed yet".to_owned())
-    };
-    Check {
-        name: "autoscalers-known",
-        outcome,
-    }
 }

@@ -90,6 +90,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         limits: BatchLimits::default(),
         parallel: const { NonZeroUsize::new(10).expect("not zero") },
         proxy: None,
+        no_proxy: Vec::new(),
     })?;
 
     // The store, and the demands that a cluster's watch would bring.
@@ -116,6 +117,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         store.clone(),
         vec![Arc::new(token.clone())],
         Arc::new(DemoReader),
+        Vec::new,
         clock,
     );
     let server = Server::bind(arguments.listen).await?;

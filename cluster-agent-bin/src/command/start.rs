@@ -10,7 +10,7 @@ use k8s_adapter::{
     watch_autoscalers,
 };
 use metrics_store::Store;
-use provider_api::{Authenticator, Limits, Server, ServingCertificate};
+use provider_api::{Authenticator, Check, Limits, Server, ServingCertificate};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -65,7 +65,24 @@ async fn serve(config: Config) -> Ended {
         Arc::new(BearerToken::new(cluster.clone(), Arc::new(clock))),
     ];
     let authorizer = Arc::new(SubjectAccess::new(cluster.clone(), Arc::new(clock)));
-    let api = wiring::metrics_api(store.clone(), authenticators, authorizer, clock);
+    let ready = {
+        let (store, authentication) = (store.clone(), authentication.clone());
+        move || {
+            vec![
+                check(
+                    "autoscalers-known",
+                    store.is_synced(),
+                    "the autoscalers have not been listed yet",
+                ),
+                check(
+                    "authentication-known",
+                    !authentication.load().is_off(),
+                    "extension-apiserver-authentication has not been read yet",
+                ),
+            ]
+        }
+    };
+    let api = wiring::metrics_api(store.clone(), authenticators, authorizer, ready, clock);
 
     let watching = supervised("watches the autoscalers", clock, || {
         let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
@@ -97,6 +114,19 @@ async fn serve(config: Config) -> Ended {
         n => warn!("ended, and {n} connections had to be cut off"),
     }
     Ok(())
+}
+
+/// Before these hold, whoever is sent to us would be told wrongly that there is no such
+/// metric, or that they may not read it.
+fn check(name: &'static str, holds: bool, otherwise: &str) -> Check {
+    Check {
+        name,
+        outcome: if holds {
+            Ok(())
+        } else {
+            Err(otherwise.to_owned())
+        },
+    }
 }
 
 /// The cluster that this process runs in, or that of the kubeconfig.

@@ -6,6 +6,11 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::Variables;
 
+/// Every request of every autoscaler has a line; at the usual level only those that
+/// went wrong are written. What the Kubernetes client says of a failed call is said
+/// again, and better, by whoever made it.
+const USUAL: &str = "info,provider_api::layer::access_log=warn,kube_client::client=off";
+
 /// Logs at the level of `DD_LOG_LEVEL`, or at `default`. Datadog's names of levels
 /// are understood, and so are directives for single modules.
 pub(crate) fn log_to_stderr(variables: &Variables, default: &str) {
@@ -15,6 +20,7 @@ pub(crate) fn log_to_stderr(variables: &Variables, default: &str) {
         .to_lowercase();
     let level = match level.as_str() {
         "critical" => "error",
+        "info" => USUAL,
         "warning" => "warn",
         level => level,
     };

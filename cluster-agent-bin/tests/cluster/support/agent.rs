@@ -57,13 +57,22 @@ impl Agent {
     /// Waits until it says that it is ready.
     #[track_caller]
     pub(crate) fn ready(&mut self, within: Duration) {
-        let url = format!("https://127.0.0.1:{}/readyz", self.port);
         eventually(within, "the agent is ready", || {
             if let Some(status) = self.process.ended() {
                 panic!("the agent ended ({status})");
             }
-            http::get(&url)
+            self.readiness()
         });
+    }
+
+    /// What it says of its readiness.
+    pub(crate) fn readiness(&self) -> Result<String, String> {
+        self.get("/readyz?verbose")
+    }
+
+    /// Asks it without telling who asks.
+    pub(crate) fn get(&self, path: &str) -> Result<String, String> {
+        http::get(&format!("https://127.0.0.1:{}{path}", self.port))
     }
 
     /// Asks it to stop (SIGTERM), as Kubernetes does, and waits for it.

@@ -10,6 +10,7 @@ mod agent;
 mod aggregation;
 mod binaries;
 mod certificates;
+mod cluster;
 mod control_plane;
 mod credentials;
 mod datadog;
@@ -25,6 +26,7 @@ mod stand_in;
 
 pub(crate) use agent::Agent;
 pub(crate) use certificates::Authority;
+pub(crate) use cluster::{Cluster, NGINX, QUICK, requests};
 pub(crate) use control_plane::ControlPlane;
 pub(crate) use datadog::Datadog;
 pub(crate) use eventually::{eventually, is, seconds};

@@ -1,17 +1,15 @@
 //! The control plane that other tests stand on, and the manifests that operators apply,
 //! proven against the real API server and the real controllers.
 
-mod support;
-
 use std::{collections::BTreeSet, path::Path};
 
-use serde_json::{Value, json};
-use support::{
+use crate::support::{
     Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, is, seconds, stand_in,
 };
+use serde_json::{Value, json};
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn the_control_plane_answers_kubectl() {
     let cp = ControlPlane::start();
     let version = cp.kubectl(&["version", "--output=json"]).expect_success();
@@ -24,7 +22,7 @@ fn the_control_plane_answers_kubectl() {
 }
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn the_agents_account_may_list_hpas_and_delegate_authentication_and_nothing_else() {
     let cp = ControlPlane::start();
     cp.install("rbac.yaml");
@@ -89,7 +87,7 @@ fn rules(cp: &ControlPlane, kubeconfig: &Path, namespace: &str) -> BTreeSet<Stri
 }
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn the_api_server_accepts_every_manifest_to_the_last_field() {
     let cp = ControlPlane::start();
     let all = [
@@ -110,7 +108,7 @@ fn the_api_server_accepts_every_manifest_to_the_last_field() {
 }
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn a_deployment_gets_a_replica_set_and_pods() {
     let cp = ControlPlane::start();
     cp.install("hpa-example/nginx.yaml");
@@ -125,7 +123,7 @@ fn a_deployment_gets_a_replica_set_and_pods() {
 }
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn objects_survive_a_crash_of_etcd_and_of_the_api_server() {
     let mut cp = ControlPlane::start();
     cp.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: kept}, data: {word: still here}}");
@@ -147,7 +145,7 @@ fn objects_survive_a_crash_of_etcd_and_of_the_api_server() {
 }
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_strangers() {
     let cp = ControlPlane::start();
     let (own, stranger) = (Authority::named("own"), Authority::named("stranger"));
@@ -181,7 +179,7 @@ fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_stran
 const RESOURCES: &str = r#"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"external.metrics.k8s.io/v1beta1","resources":[]}"#;
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn the_agent_serves_the_cluster_as_its_own_account_and_stops_when_asked() {
     let cp = ControlPlane::start();
     cp.install("rbac.yaml");
@@ -211,7 +209,7 @@ fn the_simulated_datadog_changes_while_it_runs() {
 }
 
 #[test]
-#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test harness -- --ignored"]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn stopping_leaves_no_process_and_no_file_behind() {
     let cp = ControlPlane::start();
     let (processes, file) = (cp.process_ids(), cp.folder().file("etcd-1.log"));

@@ -1,0 +1,151 @@
+//! Only those who may read a metric read it: identities and permissions of a real cluster.
+
+use crate::support::{
+    Agent, Authority, Cluster, ControlPlane, Datadog, NGINX, QUICK, eventually, requests, seconds,
+};
+use serde_json::json;
+
+/// What kubectl says when it asks the agent itself for the walkthrough's value, and not
+/// through the API server, with these flags to tell who it is.
+fn asked(cluster: &Cluster, identity: &[&str]) -> Result<String, String> {
+    let nobody = cluster.cp.folder().write("nobody", "");
+    let server = format!("--server=https://127.0.0.1:{}", cluster.agent.port());
+    let arguments = [
+        &[
+            &*server,
+            "--insecure-skip-tls-verify",
+            "get",
+            "--raw",
+            NGINX,
+        ],
+        identity,
+    ]
+    .concat();
+    cluster.cp.kubectl_as(&nobody, &arguments).success()
+}
+
+#[track_caller]
+fn refused(cluster: &Cluster, identity: &[&str], words: &str) {
+    let complaint = asked(cluster, identity).expect_err("it is refused");
+    assert!(complaint.contains(words), "{complaint}");
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
+fn whoever_may_read_external_metrics_reads_them_and_nobody_else() {
+    let cluster = Cluster::with(&requests(7));
+    let cp = &cluster.cp;
+    cp.install("hpa-example/nginx.yaml");
+    cp.install("hpa-example/hpa.yaml");
+    cp.kubectl(&["create", "serviceaccount", "reader"])
+        .expect_success();
+    cp.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        "reader",
+        "--clusterrole=external-metrics-reader",
+        "--serviceaccount=default:reader",
+    ])
+    .expect_success();
+    let token = |account: &str| {
+        format!(
+            "--token={}",
+            cp.kubectl(&["create", "token", account])
+                .expect_success()
+                .trim()
+        )
+    };
+
+    // By token.
+    let reader = token("reader");
+    eventually(seconds(30), "a ServiceAccount with the role reads", || {
+        let list = asked(&cluster, &[&reader])?;
+        if list.contains(r#""value":"7""#) {
+            Ok(())
+        } else {
+            Err(list)
+        }
+    });
+    refused(
+        &cluster,
+        &[&token("default")],
+        r#"User "system:serviceaccount:default:default" cannot list resource "nginx.net.request_per_s" in API group "external.metrics.k8s.io" in the namespace "default""#,
+    );
+    refused(
+        &cluster,
+        &["--token=made-up"],
+        "You must be logged in to the server",
+    );
+    let complaint = cluster.agent.get(NGINX).unwrap_err();
+    assert!(
+        complaint.contains("403") && complaint.contains("system:anonymous"),
+        "{complaint}"
+    );
+
+    // By certificate: of an authority that the cluster trusts, then of one that it comes to
+    // trust while the agent runs.
+    let authority = Authority::named("late");
+    let late = authority
+        .client("late", Some("system:masters"))
+        .write(cp.folder(), "late");
+    let flags = [
+        format!("--client-certificate={}", late.certificate.display()),
+        format!("--client-key={}", late.key.display()),
+    ];
+    let flags = flags.each_ref().map(String::as_str);
+    refused(&cluster, &flags, "You must be logged in to the server");
+    let trusted = cp.kubectl(&[
+        "get",
+        "configmap",
+        "extension-apiserver-authentication",
+        "-n",
+        "kube-system",
+        r"-o=jsonpath={.data.client-ca-file}",
+    ]);
+    let trusted = trusted.expect_success() + &authority.pem();
+    let patch = json!({ "data": { "client-ca-file": trusted } }).to_string();
+    cp.kubectl(&[
+        "patch",
+        "configmap",
+        "extension-apiserver-authentication",
+        "-n",
+        "kube-system",
+        "--patch",
+        &patch,
+    ])
+    .expect_success();
+    eventually(
+        seconds(30),
+        "a certificate of the new authority is good",
+        || asked(&cluster, &flags),
+    );
+
+    // The API server's own way is open all the while.
+    cp.kubectl(&["get", "--raw", NGINX]).expect_success();
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
+fn a_missing_permission_is_named_and_the_agent_is_not_ready_before_it_is_granted() {
+    let cp = ControlPlane::start();
+    cp.kubectl(&["create", "serviceaccount", "dca"])
+        .expect_success();
+    let datadog = Datadog::start(cp.folder(), &json!({ "series": requests(7) }).to_string());
+    let mut agent = Agent::start(&cp, &datadog, &QUICK);
+    agent.line(
+        seconds(30),
+        "grant this server's ServiceAccount list and watch on horizontalpodautoscalers in the API group autoscaling",
+    );
+    agent.line(
+        seconds(30),
+        "bind this server's ServiceAccount to the Role extension-apiserver-authentication-reader in kube-system",
+    );
+    assert!(agent.readiness().is_err(), "{}", agent.log());
+
+    cp.install("rbac.yaml");
+    agent.ready(seconds(60));
+    cp.register(agent.port(), None);
+    eventually(seconds(30), "the APIService is available", || {
+        cp.external_metrics_available()
+    });
+}

@@ -1,0 +1,12 @@
+//! Tests with a real control plane: etcd, kube-apiserver, kube-controller-manager and kubectl
+//! (see `support`). Plain `cargo test` leaves them out, since it needs only Rust; run them by
+//!
+//! ```text
+//! cargo test -p cluster-agent-bin --test cluster -- --ignored
+//! ```
+
+mod access;
+mod harness;
+mod journey;
+mod support;
+mod trouble;
