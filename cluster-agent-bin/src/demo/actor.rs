@@ -87,6 +87,7 @@ impl Actor {
             replicas: (scale.spec, desired),
             says: rescale
                 .or_else(|| failing.map(|condition| condition.message))
+                .map(|words| without_selectors(&words))
                 .unwrap_or_default(),
         }
     }
@@ -96,6 +97,20 @@ fn per_replica(spec: &HorizontalPodAutoscalerSpec) -> Option<f64> {
     let target = &spec.metrics.as_ref()?.first()?.external.as_ref()?.target;
     let average: Quantity = target.average_value.as_ref()?.0.parse().ok()?;
     Some(average.millis() as f64 / 1000.0)
+}
+
+/// The controller's words without the selectors in them, which it prints as Go values.
+fn without_selectors(words: &str) -> String {
+    let mut rest = words;
+    let mut kept = String::new();
+    while let Some((before, selector)) = rest.split_once("(&LabelSelector{") {
+        let Some((_, after)) = selector.split_once("})") else {
+            break;
+        };
+        kept += before;
+        rest = after;
+    }
+    kept + rest
 }
 
 /// The list that the metrics API answers, as far as an autoscaler reads it.
@@ -120,9 +135,26 @@ impl Listed {
         let time =
             OffsetDateTime::parse(&item.timestamp, &Rfc3339).map_err(|why| why.to_string())?;
         Ok(Served {
-            value: item.value.to_string(),
-            number: item.value.millis() as f64 / 1000.0,
+            value: item.value.millis() as f64 / 1000.0,
             age: now - time,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_controllers_words_are_read_without_its_selectors() {
+        let words = "New size: 3; reason: external metric a(&LabelSelector{MatchLabels:map[string]string{k: v,},MatchExpressions:[]LabelSelectorRequirement{},}) above target";
+        assert_eq!(
+            without_selectors(words),
+            "New size: 3; reason: external metric a above target"
+        );
+        assert_eq!(
+            without_selectors("All metrics below target"),
+            "All metrics below target"
+        );
     }
 }

@@ -59,10 +59,8 @@ pub(crate) struct Round {
 /// A value and its age.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Served {
-    /// As Kubernetes writes it.
-    pub(crate) value: String,
-    /// The same as a number, to draw it.
-    pub(crate) number: f64,
+    /// The value.
+    pub(crate) value: f64,
     /// How old it was when it was read.
     pub(crate) age: Duration,
 }
@@ -74,7 +72,7 @@ pub(crate) fn clock_face(at: Duration) -> String {
 
 /// A number as a person would write it, with a decimal only where it counts.
 pub(crate) fn short(number: f64) -> String {
-    if number < 10.0 && number.fract() != 0.0 {
+    if number.abs() < 100.0 && number.fract().abs() > 0.05 {
         format!("{number:.1}")
     } else {
         format!("{number:.0}")

@@ -144,7 +144,7 @@ fn draw_chart(frame: &mut Frame<'_>, area: Rect, opening: &Opening, moments: &[M
             .collect()
     };
     let traffic = line(|round| round.traffic);
-    let value = line(|round| round.read.as_ref().ok().map(|served| served.number));
+    let value = line(|round| round.read.as_ref().ok().map(|served| served.value));
     let capacity = line(|round| round.capacity);
     let highest = traffic
         .iter()
@@ -222,7 +222,11 @@ fn autoscalers(now: &Moment) -> Paragraph<'static> {
     let rows = now.rounds.iter().map(|round| {
         let (min, max) = round.bounds;
         let value = match &round.read {
-            Ok(served) => format!("{}, {} s old", served.value, served.age.whole_seconds()),
+            Ok(served) => format!(
+                "{}, {} s old",
+                short(served.value),
+                served.age.whole_seconds()
+            ),
             Err(why) => why.clone(),
         };
         Line::from(row(

@@ -101,7 +101,11 @@ impl<W: Write> Plain<W> {
             .traffic
             .map_or_else(|| "-".to_owned(), |traffic| format!("{}/s", short(traffic)));
         let value = match &round.read {
-            Ok(served) => format!("{} ({} s old)", served.value, served.age.whole_seconds()),
+            Ok(served) => format!(
+                "{} ({} s old)",
+                short(served.value),
+                served.age.whole_seconds()
+            ),
             Err(_) => "-".to_owned(),
         };
         let replicas = match round.replicas {
@@ -134,8 +138,7 @@ mod tests {
             traffic: Some(90.0),
             capacity: Some(9.0),
             read: Ok(Served {
-                value: "90".to_owned(),
-                number: 90.0,
+                value: 90.0,
                 age: Duration::seconds(45),
             }),
             targets: "30/9 (avg)".to_owned(),

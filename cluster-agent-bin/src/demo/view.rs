@@ -1,6 +1,6 @@
 //! A picture for a person, lines for a pipe.
 
-use std::io::{self, IsTerminal, Stdout, stdout};
+use std::io::{self, IsTerminal, Stdout, Write, stdout};
 
 use ratatui::backend::CrosstermBackend;
 
@@ -22,6 +22,7 @@ impl View {
         let mut plain = Plain::new(stdout());
         plain.opening(opening)?;
         if stdout().is_terminal() {
+            println!();
             return Ok(Self::Picture(Box::new(Picture::on_stdout(
                 opening.clone(),
             )?)));
@@ -42,8 +43,9 @@ impl View {
             Self::Plain(_) => {}
             Self::Picture(mut picture) => picture.leave()?,
         }
-        println!();
-        lines.iter().for_each(|line| println!("{line}"));
-        Ok(())
+        let mut out = stdout();
+        writeln!(out)?;
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        out.flush()
     }
 }
