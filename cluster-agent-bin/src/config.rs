@@ -1,18 +1,21 @@
 //! What the operator set: the environment variables of Datadog's cluster agent,
 //! read once and all their mistakes told together.
 
+mod reader;
+mod variables;
+
 use std::{
-    collections::BTreeMap,
-    fmt,
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
-    str::FromStr,
 };
 
 use datadog_query::{Aggregator, BatchLimits, Endpoint, Keys, Rollup};
 use metrics_store::{Policy, Template};
 use secrecy::SecretString;
 use time::Duration;
+
+use self::reader::{Mistakes, Reader};
+pub(crate) use self::variables::Variables;
 
 /// Everything `start` needs to know.
 #[derive(Debug)]
@@ -25,6 +28,9 @@ pub(crate) struct Config {
     /// How far back a query looks.
     pub(crate) window: Duration,
     pub(crate) server: Serving,
+    /// Settings of Datadog's cluster agent that are set and change nothing here:
+    /// whoever counts on one should know.
+    pub(crate) ignored: Vec<String>,
 }
 
 /// Whom we ask, and how much at once.
@@ -58,336 +64,176 @@ pub(crate) enum Certificate {
 
 impl Config {
     /// The configuration in `variables`.
+    ///
+    /// # Errors
+    /// All mistakes in it.
     pub(crate) fn of(variables: &Variables) -> Result<Self, Mistakes> {
-        let mut read = Reader {
-            variables,
-            mistakes: Vec::new(),
-        };
-        read.refuse_to_be_switched_off();
-        let datadog = read.datadog();
-        let rollup: NonZeroU32 = read.parsed(
+        let mut read = Reader::new(variables);
+        if !read.is_on("DD_EXTERNAL_METRICS_PROVIDER_ENABLED", true) {
+            read.mistake(
+                "DD_EXTERNAL_METRICS_PROVIDER_ENABLED is false, and serving external metrics is all this agent does: \
+                 set it to true, or do not start it"
+                    .to_owned(),
+            );
+        }
+        let datadog = datadog(&mut read);
+        let rollup = read.parsed(
             "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
             "a whole number of seconds above 0",
-            const { NonZeroU32::new(30).expect("not zero") },
+            ROLLUP,
         );
         let aggregator = read.parsed(
             "DD_EXTERNAL_METRICS_AGGREGATOR",
             "avg, sum, min or max",
             Aggregator::Avg,
         );
-        let max_age = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", 120);
-        let window = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_BUCKET_SIZE", 300);
-        let refresh_period = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD", 30);
-        let server = read.serving();
-        match datadog {
-            Some(datadog) if read.mistakes.is_empty() => Ok(Self {
-                datadog,
-                template: Template {
-                    aggregator,
-                    rollup: Rollup(rollup),
-                },
-                policy: Policy::up_to(max_age, Duration::seconds(rollup.get().into())),
-                refresh_period,
-                window: window.max(max_age),
-                server,
-            }),
-            _ => Err(Mistakes(read.mistakes)),
-        }
-    }
-}
-
-/// Settings of Datadog's cluster agent that are set and change nothing here, a
-/// sentence each: whoever counts on one should know.
-pub(crate) fn remarks(variables: &Variables) -> Vec<String> {
-    let set = variables
-        .0
-        .keys()
-        .filter(|name| variables.value(name).is_some());
-    set.filter(|name| name.starts_with(PREFIX) && !READ.contains(&&name[PREFIX.len()..]))
-        .filter(|name| {
-            !variables
-                .value(name)
-                .is_some_and(|value| matches!(value.parse(), Ok(Switch(false))))
-        })
-        .map(|name| format!("{name} is set, and this version does not know it: it has no effect"))
-        .collect()
-}
-
-const PREFIX: &str = "DD_EXTERNAL_METRICS_PROVIDER_";
-
-/// The settings with this prefix that are read.
-const READ: [&str; 12] = [
-    "API_KEY",
-    "APP_KEY",
-    "BUCKET_SIZE",
-    "CHUNK_SIZE",
-    "CONFIG",
-    "ENABLED",
-    "ENDPOINT",
-    "MAX_AGE",
-    "MAX_PARALLEL_QUERIES",
-    "PORT",
-    "REFRESH_PERIOD",
-    "ROLLUP",
-];
-
-/// The environment, as a value.
-#[derive(Default)]
-pub(crate) struct Variables(BTreeMap<String, String>);
-
-impl Variables {
-    /// The variables of this process.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the environment is read"
-    )]
-    pub(crate) fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
-    /// The value of `name`; an empty one counts as not set, as for every agent of
-    /// Datadog's.
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
-    }
-}
-
-/// The names alone: some values are secrets.
-impl fmt::Debug for Variables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-impl FromIterator<(String, String)> for Variables {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
-    }
-}
-
-/// Every mistake in the configuration, a line each.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) struct Mistakes(Vec<String>);
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(mistakes) = self;
-        match mistakes.as_slice() {
-            [mistake] => f.write_str(mistake),
-            _ => {
-                write!(f, "{} settings are wrong:", mistakes.len())?;
-                mistakes
-                    .iter()
-                    .try_for_each(|mistake| write!(f, "\n  - {mistake}"))
-            }
-        }
-    }
-}
-
-/// Reads variable by variable and keeps the mistakes.
-struct Reader<'a> {
-    variables: &'a Variables,
-    mistakes: Vec<String>,
-}
-
-impl Reader<'_> {
-    fn refuse_to_be_switched_off(&mut self) {
-        const NAME: &str = "DD_EXTERNAL_METRICS_PROVIDER_ENABLED";
-        if !self.parsed(NAME, "true or false", Switch(true)).0 {
-            self.mistakes.push(format!("{NAME} is false, and serving external metrics is all this agent does: set it to true, or do not start it"));
-        }
-    }
-
-    fn datadog(&mut self) -> Option<Datadog> {
-        let api = self.key(
-            "DD_EXTERNAL_METRICS_PROVIDER_API_KEY",
-            "DD_API_KEY",
-            "an API key",
+        let max_age = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", MAX_AGE);
+        let window = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_BUCKET_SIZE", WINDOW);
+        let refresh_period = read.seconds(
+            "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD",
+            REFRESH_PERIOD,
         );
-        let app = self.key(
-            "DD_EXTERNAL_METRICS_PROVIDER_APP_KEY",
-            "DD_APP_KEY",
-            "an application key",
-        );
-        let endpoint = self.endpoint();
-        let queries = self.parsed(
-            "DD_EXTERNAL_METRICS_PROVIDER_CHUNK_SIZE",
-            "a whole number from 1 to 35",
-            BatchLimits::default().queries,
-        );
-        let parallel = self.parsed(
-            "DD_EXTERNAL_METRICS_PROVIDER_MAX_PARALLEL_QUERIES",
-            "a whole number above 0",
-            const { NonZeroUsize::new(10).expect("not zero") },
-        );
-        let proxy = self.first(&["DD_PROXY_HTTPS", "HTTPS_PROXY", "https_proxy"]);
-        let no_proxy = self
-            .first(&["DD_PROXY_NO_PROXY", "NO_PROXY", "no_proxy"])
-            .unwrap_or_default();
-        let no_proxy = no_proxy.split([',', ' ']).filter(|host| !host.is_empty());
-        let keys = match Keys::new(&api?, &app?) {
-            Ok(keys) => keys,
-            Err(why) => {
-                self.mistakes
-                    .push(format!("DD_API_KEY or DD_APP_KEY: {why}"));
-                return None;
-            }
-        };
-        Some(Datadog {
-            endpoint: endpoint?,
-            keys,
-            limits: BatchLimits {
-                queries: queries.min(BatchLimits::default().queries),
-                ..BatchLimits::default()
+        let server = serving(&mut read);
+        let ignored = read.ignored("DD_EXTERNAL_METRICS_PROVIDER_");
+        read.finish()?;
+        let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
+        Ok(Self {
+            datadog: datadog
+                .expect("where there is none, there is a mistake, and that has ended this above"),
+            template: Template {
+                aggregator,
+                rollup: Rollup(rollup),
             },
-            parallel,
-            proxy: proxy.map(SecretString::from),
-            no_proxy: no_proxy.map(str::to_owned).collect(),
+            policy,
+            refresh_period,
+            // What may be served has to be asked for.
+            window: window.max(policy.max_age()),
+            server,
+            ignored,
         })
     }
+}
 
-    /// The key that is for this provider alone, or the agent's.
-    fn key(&mut self, own: &str, general: &str, what: &str) -> Option<SecretString> {
-        let key = self
-            .variables
-            .value(own)
-            .or_else(|| self.variables.value(general));
+/// The defaults of Datadog's cluster agent, in seconds.
+const ROLLUP: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+const MAX_AGE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
+const WINDOW: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
+const REFRESH_PERIOD: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+/// Calls at once.
+const PARALLEL: NonZeroUsize = NonZeroUsize::new(10).expect("not zero");
+
+fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
+    // The key that is for this provider alone comes before the agent's.
+    let mut key = |own, general, what| {
+        let key = read.first(&[own, general]);
         if key.is_none() {
-            self.mistakes.push(format!(
+            read.mistake(format!(
                 "{general} is not set: Datadog answers only with {what}"
             ));
         }
-        key.map(SecretString::from)
-    }
+        key.map(|(_, key)| SecretString::from(key))
+    };
+    let api = key(
+        "DD_EXTERNAL_METRICS_PROVIDER_API_KEY",
+        "DD_API_KEY",
+        "an API key",
+    );
+    let app = key(
+        "DD_EXTERNAL_METRICS_PROVIDER_APP_KEY",
+        "DD_APP_KEY",
+        "an application key",
+    );
+    let endpoint = endpoint(read);
+    let most = BatchLimits::default().queries;
+    let queries = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_CHUNK_SIZE",
+        "a whole number from 1 to 35",
+        most,
+    );
+    let parallel = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_MAX_PARALLEL_QUERIES",
+        "a whole number above 0",
+        PARALLEL,
+    );
+    let proxy = read.first(&["DD_PROXY_HTTPS", "HTTPS_PROXY", "https_proxy"]);
+    let no_proxy = read.first(&["DD_PROXY_NO_PROXY", "NO_PROXY", "no_proxy"]);
+    let no_proxy = no_proxy.map_or("", |(_, hosts)| hosts).split([',', ' ']);
+    let keys = Keys::new(&api?, &app?)
+        .map_err(|why| read.mistake(format!("DD_API_KEY or DD_APP_KEY: {why}")))
+        .ok()?;
+    Some(Datadog {
+        endpoint: endpoint?,
+        keys,
+        limits: BatchLimits {
+            queries: queries.min(most),
+            ..BatchLimits::default()
+        },
+        parallel,
+        proxy: proxy.map(|(_, url)| SecretString::from(url)),
+        no_proxy: no_proxy
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
+}
 
-    /// The value of the first of these variables that has one.
-    fn first(&self, names: &[&str]) -> Option<&str> {
-        names.iter().find_map(|name| self.variables.value(name))
-    }
-
-    fn endpoint(&mut self) -> Option<Endpoint> {
-        let written = ["DD_EXTERNAL_METRICS_PROVIDER_ENDPOINT", "DATADOG_HOST"];
-        let url = written
-            .into_iter()
-            .find_map(|name| Some((name, self.variables.value(name)?)));
-        let (name, endpoint) = match url {
+fn endpoint(read: &mut Reader<'_>) -> Option<Endpoint> {
+    let site = read.value("DD_SITE").unwrap_or("datadoghq.com");
+    let (name, endpoint) =
+        match read.first(&["DD_EXTERNAL_METRICS_PROVIDER_ENDPOINT", "DATADOG_HOST"]) {
             Some((name, url)) => (name, Endpoint::at(url)),
-            None => (
-                "DD_SITE",
-                Endpoint::of_site(self.variables.value("DD_SITE").unwrap_or("datadoghq.com")),
-            ),
+            None => ("DD_SITE", Endpoint::of_site(site)),
         };
-        endpoint
-            .map_err(|why| self.mistakes.push(format!("{name}: {why}")))
-            .ok()
-    }
+    endpoint
+        .map_err(|why| read.mistake(format!("{name}: {why}")))
+        .ok()
+}
 
-    fn serving(&mut self) -> Serving {
-        let port = self.parsed("DD_EXTERNAL_METRICS_PROVIDER_PORT", "a port", 8443);
-        let config = self
-            .variables
-            .value("DD_EXTERNAL_METRICS_PROVIDER_CONFIG")
-            .unwrap_or("{}");
-        match serde_json::from_str(config) {
-            Ok(Flags {
-                tls_cert_file: Some(certificate),
-                tls_private_key_file: Some(key),
-                secure_port,
-            }) => Serving {
-                port: secure_port.unwrap_or(port),
-                certificate: Certificate::Files { certificate, key },
-            },
-            Ok(Flags {
-                tls_cert_file: None,
-                tls_private_key_file: None,
-                secure_port,
-            }) => Serving {
-                port: secure_port.unwrap_or(port),
-                certificate: self.self_signed(),
-            },
-            Ok(_) => {
-                self.mistakes.push("DD_EXTERNAL_METRICS_PROVIDER_CONFIG: tls-cert-file and tls-private-key-file go together".to_owned());
-                Serving {
-                    port,
-                    certificate: self.self_signed(),
-                }
-            }
-            Err(why) => {
-                self.mistakes.push(format!("DD_EXTERNAL_METRICS_PROVIDER_CONFIG is not a JSON object of the settings this agent has: {why}"));
-                Serving {
-                    port,
-                    certificate: self.self_signed(),
-                }
-            }
+fn serving(read: &mut Reader<'_>) -> Serving {
+    const CONFIG: &str = "DD_EXTERNAL_METRICS_PROVIDER_CONFIG";
+    let port = read.parsed("DD_EXTERNAL_METRICS_PROVIDER_PORT", "a port", 8443);
+    let flags = serde_json::from_str(read.value(CONFIG).unwrap_or("{}")).unwrap_or_else(|why| {
+        read.mistake(format!(
+            "{CONFIG} is not a JSON object of the settings this agent has: {why}"
+        ));
+        Flags::default()
+    });
+    let certificate = match (flags.tls_cert_file, flags.tls_private_key_file) {
+        (Some(certificate), Some(key)) => Certificate::Files { certificate, key },
+        (None, None) => self_signed(read),
+        _ => {
+            read.mistake(format!(
+                "{CONFIG}: tls-cert-file and tls-private-key-file go together"
+            ));
+            self_signed(read)
         }
-    }
-
-    /// For every name by which the Services of the manifests reach this pod.
-    fn self_signed(&self) -> Certificate {
-        let namespace = self
-            .variables
-            .value("DD_KUBE_RESOURCES_NAMESPACE")
-            .unwrap_or("default");
-        let services = [
-            "datadog-custom-metrics-server",
-            "datadog-cluster-agent-metrics-api",
-            "datadog-cluster-agent",
-        ];
-        let names = services
-            .iter()
-            .map(|service| format!("{service}.{namespace}.svc"));
-        Certificate::SelfSigned {
-            names: names
-                .chain(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .collect(),
-        }
-    }
-
-    fn seconds(&mut self, name: &str, default: u32) -> Duration {
-        let default = NonZeroU32::new(default).expect("the defaults below are above zero");
-        Duration::seconds(
-            self.parsed(name, "a whole number of seconds above 0", default)
-                .get()
-                .into(),
-        )
-    }
-
-    /// The value of `name`, or the default; a mistake where it is not `what`.
-    fn parsed<T: FromStr>(&mut self, name: &str, what: &str, default: T) -> T {
-        match self.variables.value(name).map(|text| (text, text.parse())) {
-            None => default,
-            Some((_, Ok(value))) => value,
-            Some((text, Err(_))) => {
-                self.mistakes
-                    .push(format!("{name} is `{text}`, and should be {what}"));
-                default
-            }
-        }
+    };
+    Serving {
+        port: flags.secure_port.unwrap_or(port),
+        certificate,
     }
 }
 
-/// A switch as every agent of Datadog's reads one.
-struct Switch(bool);
-
-impl FromStr for Switch {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text.to_lowercase().as_str() {
-            "true" | "t" | "1" | "yes" | "on" => Ok(Self(true)),
-            "false" | "f" | "0" | "no" | "off" => Ok(Self(false)),
-            _ => Err(()),
-        }
+/// For every name by which the Services of the manifests reach this pod.
+fn self_signed(read: &mut Reader<'_>) -> Certificate {
+    let namespace = read
+        .value("DD_KUBE_RESOURCES_NAMESPACE")
+        .unwrap_or("default");
+    let services = [
+        "datadog-custom-metrics-server",
+        "datadog-cluster-agent-metrics-api",
+        "datadog-cluster-agent",
+    ];
+    let names = services
+        .iter()
+        .map(|service| format!("{service}.{namespace}.svc"));
+    Certificate::SelfSigned {
+        names: names.collect(),
     }
 }
 
 /// What Datadog's agent hands to the API server as flags.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Flags {
     tls_cert_file: Option<PathBuf>,
@@ -510,10 +356,8 @@ mod tests {
             ("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "60"),
         ]);
         assert_eq!(
-            remarks(&variables),
-            [
-                "DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD is set, and this version does not know it: it has no effect"
-            ]
+            Config::of(&variables).unwrap().ignored,
+            ["DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD"]
         );
     }
 

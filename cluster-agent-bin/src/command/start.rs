@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use super::Ended;
 use crate::{
     chain,
-    config::{Certificate, Config, Serving, Variables, remarks},
+    config::{Certificate, Config, Serving, Variables},
     demands,
     edge::{Shutdown, WallClock, block_on, log_to_stderr, supervised},
     refresh::Refresh,
@@ -30,8 +30,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub(crate) fn run(variables: &Variables) -> Ended {
     log_to_stderr(variables, "info");
     let config = Config::of(variables)?;
-    for remark in remarks(variables) {
-        warn!("{remark}");
+    for name in &config.ignored {
+        warn!("{name} is set, and this version does not know it: it has no effect");
     }
     block_on(serve(config))?
 }
@@ -44,6 +44,7 @@ async fn serve(config: Config) -> Ended {
         refresh_period,
         window,
         server,
+        ignored: _,
     } = config;
     let clock = WallClock::real();
     let shutdown = Shutdown::on_signal()?;
