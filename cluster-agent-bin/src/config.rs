@@ -95,8 +95,16 @@ impl Config {
         );
         let server = serving(&mut read);
         let ignored = read.ignored("DD_EXTERNAL_METRICS_PROVIDER_");
-        read.finish()?;
         let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
+        if refresh_period > policy.max_age() {
+            read.mistake(format!(
+                "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is {} s, and a value is too old after {} s: \
+                 ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+                refresh_period.whole_seconds(),
+                policy.max_age().whole_seconds()
+            ));
+        }
+        read.finish()?;
         Ok(Self {
             datadog: datadog
                 .expect("where there is none, there is a mistake, and that has ended this above"),
@@ -329,6 +337,22 @@ mod tests {
         for secret in ["0123456789abcdef", "fedcba9876543210", "hunter2"] {
             assert!(!printed.contains(secret), "{printed}");
         }
+    }
+
+    #[test]
+    fn values_are_asked_for_before_the_last_ones_are_too_old() {
+        assert_eq!(
+            mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD", "121")]),
+            "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is 121 s, and a value is too old after 120 s: \
+             ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
+        );
+        // Buckets of ten minutes are served for half an hour, and asked for over as long.
+        let config = Config::of(&variables(&[(
+            "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
+            "600",
+        )]))
+        .unwrap();
+        assert_eq!(config.window, Duration::minutes(30));
     }
 
     #[test]

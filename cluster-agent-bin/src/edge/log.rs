@@ -28,6 +28,9 @@ pub(crate) fn log_to_stderr(variables: &Variables, default: &str) {
     let mistake = filter.as_ref().err().map(ToString::to_string);
     fmt()
         .with_writer(stderr)
+        // A line that cannot be written is lost: to complain of it, on the same stream, is
+        // a panic when that stream is closed.
+        .log_internal_errors(false)
         .with_ansi(stderr().is_terminal())
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new(default)))
         .init();

@@ -108,7 +108,7 @@ fn the_api_server_may_come_back_as_another_and_datadog_may_be_away_at_the_start(
     );
     let mut agent = Agent::start(&cp, &datadog, &QUICK);
     agent.ready(seconds(30));
-    agent.line(seconds(30), "no value for avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30), which HorizontalPodAutoscaler default/nginxext asks for");
+    agent.line(seconds(30), "no value for avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30), asked for by HorizontalPodAutoscaler default/nginxext");
     datadog.faults(&json!([]));
     cp.register(agent.port(), None);
     eventually(seconds(30), "the value is served", || {
