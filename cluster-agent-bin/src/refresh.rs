@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, convert::Infallible};
 
-use datadog_query::{Answers, Client, Error, Exchange, MetricName, NoValue, Query, Window};
+use datadog_query::{Client, Exchange, MetricName, NoValue, Query, Window};
 use futures_util::future::join_all;
 use metrics_store::{Answer, Existence, Store, Turn};
 use provider_api::{Clock, ObjectReference};
@@ -17,7 +17,7 @@ use crate::edge::WallClock;
 const SETTLE: Duration = Duration::seconds(1);
 
 /// How long Datadog is left alone when it refuses a call and does not say for how long.
-const UNTOLD_PATIENCE: Duration = Duration::minutes(1);
+const UNTOLD_PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// How often Datadog is asked again whether it has a metric that it did not have.
 const EXISTENCE_AGAIN: Duration = Duration::minutes(10);
@@ -87,7 +87,9 @@ impl<S: Exchange> Refresh<S> {
             calls = answers.calls,
             "asked Datadog"
         );
-        let resume = patience(&answers).map(|patience| asked + patience);
+        let resume = answers
+            .patience(UNTOLD_PATIENCE)
+            .map(|patience| asked + patience);
         if let Some(resume) = resume {
             warn!("Datadog's rate limit is reached: nothing is asked before {resume}");
         }
@@ -147,22 +149,6 @@ impl<S: Exchange> Refresh<S> {
             report(query, &turn);
         }
     }
-}
-
-/// How long Datadog wants to be left alone. It says so with a refused call, and not
-/// always for how long.
-fn patience(answers: &Answers) -> Option<Duration> {
-    let errors = answers.by_query.values().filter_map(|answer| match answer {
-        Err(NoValue::Failed(error)) => Some(error.as_ref()),
-        _ => None,
-    });
-    let limited = errors.filter_map(|error| match error {
-        Error::RateLimited { retry_after, .. } => {
-            retry_after.map_or(Some(UNTOLD_PATIENCE), |told| told.try_into().ok())
-        }
-        _ => None,
-    });
-    limited.max()
 }
 
 /// Tells the log of a turn, once and not each refresh.

@@ -98,7 +98,7 @@ fn ask(curl: &str, with_token: bool) -> (u16, Value) {
 fn the_demo_tells_the_walkthrough_and_its_server_answers_meanwhile() {
     let mut demo = Demo::start(&[]);
     let curl = demo.line("curl");
-    demo.line("00:00");
+    demo.line("00:0");
     let (status, list) = ask(&curl, true);
     assert_eq!(
         (status, list["items"].as_array().map(Vec::len)),
@@ -119,8 +119,9 @@ fn the_demo_tells_the_walkthrough_and_its_server_answers_meanwhile() {
     };
     let quiet = position(" 0/9 (avg)");
     let grown = position("1 -> 3");
-    let busy = position(" 30/9 (avg)");
-    let shrunk = position("3 -> 1");
+    let busy = position(" 90 (");
+    assert!(told[busy].contains(" 30/9 (avg)"), "{}", told[busy]);
+    let shrunk = position("-> 1 ");
     assert!(
         quiet < grown && grown < busy && busy < shrunk,
         "{}",

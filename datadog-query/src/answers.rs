@@ -72,11 +72,13 @@ pub enum NoValue {
 
 impl Answers {
     /// How long Datadog wants to be left alone, where it refused a call for
-    /// being one too many and told until when.
+    /// being one too many; `untold`, where it did not say for how long.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub fn patience(&self, untold: Duration) -> Option<Duration> {
         let failures = self.by_query.values().filter_map(|answer| match answer {
-            Err(NoValue::Failed(error)) => error.retry_after(),
+            Err(NoValue::Failed(error)) if matches!(**error, Error::RateLimited { .. }) => {
+                Some(error.retry_after().unwrap_or(untold))
+            }
             _ => None,
         });
         failures.max()

@@ -39,7 +39,7 @@ fn rate(simulator: &Simulator, seconds: i64) -> f64 {
 #[test]
 fn the_walkthrough_is_quiet_then_busy_then_quiet() {
     let simulator = Simulator::new(serde_saphyr::from_str(NGINX).unwrap(), START);
-    let moments = [0, 120, 160, 210, 360, 390, 420, 600];
+    let moments = [0, 130, 170, 220, 360, 390, 420, 600];
     let expected = [0.0, 0.0, 40.0, 90.0, 90.0, 45.0, 0.0, 0.0];
     assert_eq!(moments.map(|seconds| rate(&simulator, seconds)), expected);
 }

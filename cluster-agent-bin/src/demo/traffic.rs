@@ -51,8 +51,8 @@ fn hill(metric: &ExternalMetricSource, most: i32) -> Value {
         "tags": metric.metric.selector.as_ref().map(tags).unwrap_or_default(),
         "interval": "10s",
         "shape": { "line": [
-            { "at": "2m", "value": 0.0 },
-            { "at": "3m30s", "value": top },
+            { "at": "2m10s", "value": 0.0 },
+            { "at": "3m40s", "value": top },
             { "at": "6m", "value": top },
             { "at": "7m", "value": 0.0 },
         ]},

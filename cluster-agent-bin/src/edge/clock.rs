@@ -21,19 +21,34 @@ pub(crate) struct WallClock {
 impl WallClock {
     /// The machine's time.
     pub(crate) fn real() -> Self {
-        Self::catching_up(Duration::ZERO, 1.0)
+        Self::running(Duration::ZERO, 1.0)
     }
 
-    /// A clock that shows `span` at `speed` times the usual speed and is right
-    /// from then on.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    /// A clock that begins on a whole minute, shows `span` or a little more at `speed`
+    /// times the usual speed, and is right from then on. Datadog's buckets begin on
+    /// whole minutes too, so every story falls into them in the same way.
     pub(crate) fn catching_up(span: Duration, speed: f64) -> Self {
-        let start = OffsetDateTime::now_utc() + span / speed - span;
+        let start = Self::running(span, speed).start;
+        let past_the_minute = Duration::seconds(start.second().into())
+            + Duration::nanoseconds(start.nanosecond().into());
+        // Only what the clock gains on ours moves its start.
+        let gain = 1.0 - 1.0 / speed;
+        let earlier = if gain > 0.0 {
+            past_the_minute / gain
+        } else {
+            Duration::ZERO
+        };
+        Self::running(span + earlier, speed)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn running(fast_for: Duration, speed: f64) -> Self {
+        let start = OffsetDateTime::now_utc() + fast_for / speed - fast_for;
         Self {
             origin: Instant::now(),
             start,
             speed,
-            fast_for: span,
+            fast_for,
         }
     }
 
@@ -58,5 +73,32 @@ impl Clock for WallClock {
         let real = Duration::try_from(self.origin.elapsed()).unwrap_or(Duration::MAX);
         let fast = (real * self.speed).min(self.fast_for);
         self.start + fast + (real - fast / self.speed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fast_clock_begins_on_a_whole_minute_and_ends_in_the_present() {
+        let span = Duration::minutes(14);
+        let clock = WallClock::catching_up(span, 24.0);
+        // It has been running since, for less than a second of ours.
+        assert!(
+            clock.start.unix_timestamp_nanos() % 60_000_000_000 < 1_000_000_000,
+            "{clock:?}"
+        );
+        assert!(
+            clock.fast_for >= span && clock.fast_for < span + Duration::minutes(2),
+            "{clock:?}"
+        );
+        let ends = clock.start + clock.fast_for - clock.fast_for / clock.speed;
+        let off = WallClock::real().now() - ends;
+        assert!(off.abs() < Duration::seconds(1), "{off}");
+        assert!(
+            clock.real_span(Duration::seconds(24)) <= StdDuration::from_secs(1),
+            "{clock:?}"
+        );
     }
 }

@@ -251,8 +251,14 @@ mod tests {
                 .insert("x-ratelimit-reset", "42".parse().unwrap());
             response
         });
-        assert_eq!(answers.retry_after(), Some(Duration::from_secs(42)));
-        assert_eq!(values(&["a{*}"], spoilt_by_bad).0.retry_after(), None);
+        assert_eq!(
+            answers.patience(Duration::ZERO),
+            Some(Duration::from_secs(42))
+        );
+        assert_eq!(
+            values(&["a{*}"], spoilt_by_bad).0.patience(Duration::ZERO),
+            None
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rustls::crypto::{CryptoProvider, ring};
 use ureq::{
-    Agent, Proxy,
+    Agent, Proxy, ProxyProtocol,
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
@@ -113,6 +113,13 @@ impl LeafSettings {
             return Ok(None);
         };
         let parsed = Proxy::new(address).map_err(|_| InvalidLeaf::Proxy)?;
+        // SOCKS is parsed but not compiled in: each call would panic.
+        if !matches!(
+            parsed.protocol(),
+            ProxyProtocol::Http | ProxyProtocol::Https
+        ) {
+            return Err(InvalidLeaf::Proxy);
+        }
         // Exceptions can only be told to the builder, so it is told all.
         let mut proxy = Proxy::builder(parsed.protocol())
             .host(parsed.host())
@@ -140,7 +147,15 @@ mod tests {
             proxy: Some(address.to_owned()),
             ..LeafSettings::default()
         };
-        for address in ["", "/", "gopher://proxy:70", "http://me:%ff@proxy"] {
+        for address in [
+            "",
+            "/",
+            "gopher://proxy:70",
+            "http://me:%ff@proxy",
+            "socks4://proxy:1080",
+            "socks4a://proxy:1080",
+            "socks5://proxy:1080",
+        ] {
             assert_eq!(
                 proxy(address).agent().map(drop),
                 Err(InvalidLeaf::Proxy),
