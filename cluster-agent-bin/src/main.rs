@@ -80,3 +80,26 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     }
     said
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Failure {
+        #[error("cannot listen")]
+        Short(#[source] io::Error),
+        #[error("cannot listen: {0}")]
+        Full(#[source] io::Error),
+    }
+
+    #[test]
+    fn a_chain_tells_every_cause_once() {
+        let cause = || io::Error::other("no such port");
+        for failure in [Failure::Short(cause()), Failure::Full(cause())] {
+            assert_eq!(chain(&failure), "cannot listen: no such port");
+        }
+    }
+}

@@ -135,11 +135,17 @@ async fn cluster() -> Result<kube_client::Client, Box<dyn std::error::Error>> {
     let config = kube_client::Config::infer().await.map_err(|why| {
         format!(
             "no cluster is found: run inside one, or name a kubeconfig in KUBECONFIG (`demo` needs none): {}",
-            chain(&why)
+            first_line(&chain(&why))
         )
     })?;
     info!(api_server = %config.cluster_url, "the cluster");
     Ok(kube_client::Client::try_from(config)?)
+}
+
+/// Where a kubeconfig cannot be parsed, the lines around the mistake follow, and one of
+/// them may be a token.
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
 }
 
 fn certificate(server: &Serving) -> Result<Arc<ServingCertificate>, Box<dyn std::error::Error>> {
