@@ -6,7 +6,9 @@ use datadog_query::{NoValue, Point, Query};
 use provider_api::{ExternalMetric, ObjectReference};
 use time::OffsetDateTime;
 
-use crate::{Cause, Inexpressible, Key, Policy, Sample, State, Template, Unready};
+use crate::{
+    Cause, Inexpressible, Key, Policy, Sample, State, Template, Unready, capitals::Capitals,
+};
 
 /// Who asks for which metric, and what is known of its query.
 ///
@@ -17,7 +19,9 @@ pub struct Ledger {
     template: Template,
     policy: Policy,
     synced: bool,
+    /// By the metric as the autoscalers write it.
     demanded: HashMap<ExternalMetric, Demanded>,
+    capitals: Capitals,
     known: HashMap<Query, Known>,
 }
 
@@ -42,6 +46,7 @@ impl Ledger {
             policy,
             synced: false,
             demanded: HashMap::new(),
+            capitals: Capitals::default(),
             known: HashMap::new(),
         }
     }
@@ -67,6 +72,7 @@ impl Ledger {
             }
             Err(why) => Err(why.clone()),
         };
+        self.capitals.insert(&metric);
         self.demanded.insert(
             metric,
             Demanded {
@@ -87,6 +93,7 @@ impl Ledger {
         if !demanded.askers.is_empty() {
             return;
         }
+        self.capitals.remove(&key.metric);
         let query = self
             .demanded
             .remove(&key.metric)
@@ -160,13 +167,7 @@ impl Ledger {
     /// # Errors
     /// Why there is none.
     pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<&Sample, Unready> {
-        let Some(demanded) = self.demanded.get(metric) else {
-            return Err(if self.synced {
-                Unready::NotDemanded
-            } else {
-                Unready::NotSynced
-            });
-        };
+        let demanded = self.meant_by(metric)?;
         let query = demanded
             .query
             .as_ref()
@@ -192,6 +193,26 @@ impl Ledger {
                 last: last.clone(),
             },
         })
+    }
+
+    /// What a request for `metric` means.
+    fn meant_by(&self, metric: &ExternalMetric) -> Result<&Demanded, Unready> {
+        let in_capitals = self.capitals.meant_by(metric);
+        let meant: Vec<_> = std::iter::once(metric)
+            .chain(in_capitals)
+            .filter_map(|written| self.demanded.get_key_value(written))
+            .collect();
+        match meant.as_slice() {
+            [] if !self.synced => Err(Unready::NotSynced),
+            [] => Err(Unready::NotDemanded),
+            [(_, demanded)] => Ok(demanded),
+            _ => Err(Unready::Ambiguous(
+                meant
+                    .iter()
+                    .map(|(written, _)| written.name().clone())
+                    .collect(),
+            )),
+        }
     }
 
     /// Every metric that somebody asks for, with those who ask.
@@ -432,6 +453,39 @@ mod tests {
             None
         );
         assert_eq!(ledger.record(&query("rps"), value(2.0, 90), at(90)), None);
+    }
+
+    #[test]
+    fn a_name_with_capitals_is_served_to_whoever_asks_in_small_letters() {
+        let ledger = ledger().demanding("shop/web", "shop/Queue.Depth").recorded(
+            "Queue.Depth",
+            value(3.0, 0),
+            0,
+        );
+        for asked in ["shop/queue.depth", "shop/Queue.Depth"] {
+            assert_eq!(
+                ledger.told(asked, 0),
+                Ok(("3".to_owned(), at(0))),
+                "{asked}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_capitals_alone_are_refused_as_long_as_both_are_asked_for() {
+        let mut ledger = ledger()
+            .demanding("shop/web", "shop/Queue.Depth")
+            .demanding("shop/api", "shop/queue.depth")
+            .recorded("queue.depth", value(3.0, 0), 0);
+        assert_eq!(
+            ledger.told("shop/queue.depth", 0),
+            Err("external metric shop/queue.depth{app=web}: HorizontalPodAutoscalers in namespace shop ask for `queue.depth` and `Queue.Depth`, and Kubernetes asks for each in small letters: let all of them write one name".to_owned())
+        );
+        ledger.withdraw(&key("shop/web", "shop/Queue.Depth"));
+        assert_eq!(
+            ledger.told("shop/queue.depth", 0),
+            Ok(("3".to_owned(), at(0)))
+        );
     }
 
     #[test]

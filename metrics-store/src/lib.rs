@@ -32,6 +32,7 @@
 //!
 //! The crate does no IO, knows no clock and never awaits.
 
+mod capitals;
 mod demand;
 mod existence;
 mod key;

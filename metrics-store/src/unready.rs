@@ -2,7 +2,7 @@
 //! what the autoscaler is told.
 
 use datadog_query::Query;
-use provider_api::{ExternalMetric, Refusal};
+use provider_api::{ExternalMetric, MetricName, Refusal};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{Cause, Inexpressible, Sample};
@@ -15,6 +15,8 @@ pub enum Unready {
     NotSynced,
     /// No autoscaler asks for it.
     NotDemanded,
+    /// Autoscalers ask for several metrics, of these names, by the same request.
+    Ambiguous(Vec<MetricName>),
     /// Datadog has no words for it.
     Inexpressible(Inexpressible),
     /// Datadog has not answered yet.
@@ -52,6 +54,15 @@ impl Unready {
             Self::NotDemanded => Refusal::Unknown(format!(
                 "external metric {metric}: no HorizontalPodAutoscaler in namespace {} asks for this name and selector, and only what one asks for is fetched",
                 metric.namespace()
+            )),
+            Self::Ambiguous(names) => Refusal::BadRequest(format!(
+                "external metric {metric}: HorizontalPodAutoscalers in namespace {} ask for {}, and Kubernetes asks for each in small letters: let all of them write one name",
+                metric.namespace(),
+                names
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(" and "),
             )),
             Self::Inexpressible(why) => Refusal::BadRequest(format!(
                 "external metric {metric} cannot be asked of Datadog: {why}"
