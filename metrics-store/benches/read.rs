@@ -75,39 +75,34 @@ fn a_request_answered_in_protobuf(bencher: Bencher<'_, '_>, autoscalers: usize) 
         .bench_values(|request| body(&api, request));
 }
 
-#[divan::bench(args = AUTOSCALERS, threads = [1, 2], sample_count = 300, sample_size = 100)]
+// Two threads wake up at different times: a sample is long, so that they read
+// together for most of it.
+#[divan::bench(args = AUTOSCALERS, threads = [1, 2], sample_count = 100, sample_size = 10_000)]
 fn a_read_of_the_store(bencher: Bencher<'_, '_>, autoscalers: usize) {
     measure_reads(bencher, &answered(autoscalers), autoscalers);
 }
 
-/// The writer does what the refresh does once in 30 seconds, without a pause.
-#[divan::bench(args = AUTOSCALERS, sample_count = 300, sample_size = 100)]
+/// The writer does without a pause what the refresh does once in 30 seconds.
+#[divan::bench(args = AUTOSCALERS, sample_count = 100, sample_size = 10_000)]
 fn a_read_while_answers_are_recorded(bencher: Bencher<'_, '_>, autoscalers: usize) {
     let store = answered(autoscalers);
+    let queries = store.queries();
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let queries = store.queries();
-            for query in queries.iter().cycle() {
-                if done.load(Ordering::Relaxed) {
-                    break;
-                }
-                store.record(query, value(), NOW);
-            }
+    let recorded = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let round = queries.iter().cycle();
+            let going = round.take_while(|_| !done.load(Ordering::Relaxed));
+            going.map(|query| store.record(query, value(), NOW)).count()
         });
         measure_reads(bencher, &store, autoscalers);
         done.store(true, Ordering::Relaxed);
+        writer.join().expect("recording does not panic")
     });
+    assert!(recorded > autoscalers, "the writer stood still");
 }
 
 fn measure_reads(bencher: Bencher<'_, '_>, store: &Store, autoscalers: usize) {
     let metrics = metrics(autoscalers);
-    let expected = Sample {
-        value: "27500m".parse().expect("a quantity"),
-        time: MEASURED,
-    };
-    let read = store.read(&metrics[autoscalers - 1], NOW);
-    assert_eq!(read.ok(), Some(expected));
     let next = Walk::over(autoscalers);
     bencher
         .with_inputs(|| &metrics[next.step()])
@@ -142,6 +137,13 @@ fn answered(autoscalers: usize) -> Store {
     let store = cluster::store(autoscalers);
     for query in store.queries() {
         store.record(&query, value(), NOW - Duration::seconds(5));
+    }
+    let expected = Sample {
+        value: "27500m".parse().expect("a quantity"),
+        time: MEASURED,
+    };
+    for metric in metrics(autoscalers) {
+        assert_eq!(store.read(&metric, NOW).ok().as_ref(), Some(&expected));
     }
     store
 }
