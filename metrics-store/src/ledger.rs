@@ -198,17 +198,17 @@ impl Ledger {
     /// What a request for `metric` means.
     fn meant_by(&self, metric: &ExternalMetric) -> Result<&Demanded, Unready> {
         let in_capitals = self.capitals.meant_by(metric);
-        let meant: Vec<_> = std::iter::once(metric)
+        let mut meant = std::iter::once(metric)
             .chain(in_capitals)
-            .filter_map(|written| self.demanded.get_key_value(written))
-            .collect();
-        match meant.as_slice() {
-            [] if !self.synced => Err(Unready::NotSynced),
-            [] => Err(Unready::NotDemanded),
-            [(_, demanded)] => Ok(demanded),
-            _ => Err(Unready::Ambiguous(
-                meant
-                    .iter()
+            .filter_map(|written| self.demanded.get_key_value(written));
+        match (meant.next(), meant.next()) {
+            (None, _) if self.synced => Err(Unready::NotDemanded),
+            (None, _) => Err(Unready::NotSynced),
+            (Some((_, demanded)), None) => Ok(demanded),
+            (Some(first), Some(second)) => Err(Unready::Ambiguous(
+                [first, second]
+                    .into_iter()
+                    .chain(meant)
                     .map(|(written, _)| written.name().clone())
                     .collect(),
             )),

@@ -151,16 +151,16 @@ fn is_aggregated(range: &MediaRange<'_>) -> bool {
         && range.parameter("v") == Some("v2")
 }
 
+/// The names in small letters, as Kubernetes' clients ask for them.
 fn listed(metrics: Vec<MetricName>) -> Vec<String> {
-    let sorted: BTreeSet<_> = metrics.into_iter().collect();
+    let sorted: BTreeSet<_> = metrics
+        .into_iter()
+        .map(|name| name.as_str().to_lowercase())
+        .collect();
     if sorted.is_empty() {
         return vec![PLACEHOLDER.to_owned()];
     }
-    sorted
-        .iter()
-        .take(LISTED)
-        .map(MetricName::to_string)
-        .collect()
+    sorted.into_iter().take(LISTED).collect()
 }
 
 #[cfg(test)]
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test]
     async fn metrics_are_listed_once_by_name() {
-        let answer = resources(&Request::new(()), names(&["foo", "bar", "foo"])).unwrap();
+        let answer = resources(&Request::new(()), names(&["foo", "Bar", "foo"])).unwrap();
         let entry = |name| json!({"name": name, "singularName": "", "namespaced": true, "kind": "ExternalMetricValueList", "verbs": ["get"]});
         let expected = json!({
             "kind": "APIResourceList",

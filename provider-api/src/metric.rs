@@ -51,11 +51,23 @@ impl ExternalMetric {
         &self.selector
     }
 
+    /// The same metric with its name in small letters, where it has capital ones.
+    /// Kubernetes' clients write every resource into a path in small letters, so an
+    /// autoscaler that says `queue.Depth` asks for `queue.depth`.
+    pub fn in_small_letters(&self) -> Option<Self> {
+        let name = self.name.0.to_lowercase();
+        (name != *self.name.0).then(|| Self {
+            name: MetricName(name.into()),
+            ..self.clone()
+        })
+    }
+
     /// The path, query included, at which a metrics API server answers for it:
     /// what an autoscaler asks, and what `kubectl get --raw` takes.
     pub fn path(&self) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
-        let (namespace, name) = (escaped(&self.namespace.0), escaped(&self.name.0));
+        let namespace = escaped(&self.namespace.0);
+        let name = escaped(&self.name.0.to_lowercase());
         let path = format!("/apis/{}/namespaces/{namespace}/{name}", Self::API_VERSION);
         if self.selector.requirements().is_empty() {
             return path;
@@ -222,5 +234,25 @@ mod tests {
         };
         assert_eq!(metric("app=x,!y"), "shop/queue.depth{app=x,!y}");
         assert_eq!(metric(""), "shop/queue.depth{}");
+    }
+
+    #[test]
+    fn an_autoscaler_asks_for_a_name_in_small_letters() {
+        let metric = |name: &str| {
+            ExternalMetric::new(
+                "shop".parse().unwrap(),
+                name.parse().unwrap(),
+                "App=X".parse().unwrap(),
+            )
+        };
+        assert_eq!(
+            metric("Queue.Depth").path(),
+            "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue.depth?labelSelector=App%3DX"
+        );
+        assert_eq!(
+            metric("Queue.Depth").in_small_letters(),
+            Some(metric("queue.depth"))
+        );
+        assert_eq!(metric("queue.depth").in_small_letters(), None);
     }
 }

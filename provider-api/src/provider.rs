@@ -12,6 +12,9 @@ pub trait ExternalMetricsProvider: Send + Sync + 'static {
     /// The values of a metric. The autoscaler **adds them up**: return more than
     /// one only where the sum is what you mean.
     ///
+    /// The name comes in small letters, whatever the autoscaler says: see
+    /// [`ExternalMetric::in_small_letters`].
+    ///
     /// # Errors
     /// A [`Refusal`], whose message is what a person reads in
     /// `kubectl describe hpa`: say which metric, what happened and what to do.
