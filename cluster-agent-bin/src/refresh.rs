@@ -98,7 +98,7 @@ impl<S: Exchange> Refresh<S> {
             match (query.metric(), &answer) {
                 (Some(_), Err(NoValue::NoSeries { .. })) => silent.push((query, answer)),
                 (Some(name), Ok(_)) => {
-                    self.existence.saw(name);
+                    self.existence.saw(name, asked);
                     self.record(&query, answer.into());
                 }
                 _ => self.record(&query, answer.into()),

@@ -35,9 +35,15 @@ impl Existence {
             .is_none_or(|checked| now - checked.at >= self.again_after)
     }
 
-    /// A series of `name` was seen.
-    pub fn saw(&mut self, name: &MetricName) {
-        self.checked.remove(name);
+    /// A series of `name` was seen. That counts as a check of a name that has once been
+    /// checked: other queries for it may have no series.
+    pub fn saw(&mut self, name: &MetricName, now: OffsetDateTime) {
+        if let Some(checked) = self.checked.get_mut(name) {
+            *checked = Checked {
+                exists: true,
+                at: now,
+            };
+        }
     }
 
     /// Datadog said whether it knows `name`.
@@ -62,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_name_is_checked_again_after_a_while_and_forgotten_once_seen() {
+    fn a_missing_name_is_checked_again_after_a_while_and_not_as_long_as_it_is_seen() {
         let start = datetime!(2026-01-02 03:00 UTC);
         let name: MetricName = "nginx.requests".parse().unwrap();
         let mut existence = Existence::new(Duration::minutes(10));
@@ -71,7 +77,9 @@ mod tests {
         assert!(existence.is_unknown(&name));
         assert!(!existence.is_unsure(&name, start + Duration::minutes(9)));
         assert!(existence.is_unsure(&name, start + Duration::minutes(10)));
-        existence.saw(&name);
+        existence.saw(&name, start + Duration::minutes(10));
         assert!(!existence.is_unknown(&name));
+        assert!(!existence.is_unsure(&name, start + Duration::minutes(19)));
+        assert!(existence.is_unsure(&name, start + Duration::minutes(20)));
     }
 }
