@@ -8,6 +8,14 @@ use http_body_util::Full;
 
 use crate::{encode, query};
 
+/// The server has been asked to end. It serves on for a while, so that whoever
+/// spreads requests over several servers sees in `/readyz` that this one goes.
+///
+/// From then on [`Server`](crate::Server) puts it into each request's extensions,
+/// where [`MetricsApi`](crate::MetricsApi) finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending;
+
 /// Something that has to be well for the server to be ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -47,14 +55,26 @@ impl ProbeRequest {
         }
     }
 
-    /// The answer, from the checks that readiness depends on.
-    pub(crate) fn answer(&self, readiness: impl FnOnce() -> Vec<Check>) -> Response<Full<Bytes>> {
+    /// The answer, from what else readiness depends on: its checks, and whether
+    /// the server is to stay.
+    pub(crate) fn answer(
+        &self,
+        readiness: impl FnOnce() -> Vec<Check>,
+        ending: Option<&Ending>,
+    ) -> Response<Full<Bytes>> {
         let mut checks = vec![Check {
             name: "ping",
             outcome: Ok(()),
         }];
         if self.probe == Probe::Readyz {
             checks.extend(readiness());
+            checks.push(Check {
+                name: "shutdown",
+                outcome: match ending {
+                    None => Ok(()),
+                    Some(Ending) => Err("the server was asked to end".to_owned()),
+                },
+            });
         }
         let (code, text) = self.report(&checks);
         let mut response = encode::response(code, "text/plain; charset=utf-8", text);
@@ -166,7 +186,8 @@ mod tests {
     #[test]
     fn only_readiness_asks_the_checks() {
         let never = || -> Vec<Check> { unreachable!("liveness does not depend on others") };
-        let answer = ProbeRequest::of(Probe::Livez, &Uri::from_static("/livez")).answer(never);
+        let answer = ProbeRequest::of(Probe::Livez, &Uri::from_static("/livez"))
+            .answer(never, Some(&Ending));
         assert_eq!(answer.status(), StatusCode::OK);
     }
 }

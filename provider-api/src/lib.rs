@@ -104,7 +104,12 @@ pub use crate::{
 };
 
 // The API over a provider.
-pub use crate::{encode::Format, health::Check, route::Route, service::MetricsApi};
+pub use crate::{
+    encode::Format,
+    health::{Check, Ending},
+    route::Route,
+    service::MetricsApi,
+};
 
 // Who asks, and whether they may.
 pub use crate::{

@@ -1,14 +1,15 @@
 //! The running server: a socket, TLS, and a service that answers.
 //!
 //! Nothing in here knows what is served. It accepts, bounds what a client can
-//! hold open, keeps one connection's trouble from the others, and ends by
-//! finishing what was begun.
+//! hold open, keeps one connection's trouble from the others, and ends by saying
+//! so first and finishing what was begun.
 
 mod certificate;
 mod connection;
 mod error;
 mod limits;
 mod rotation;
+mod stage;
 mod tls;
 
 #[cfg(test)]
@@ -22,11 +23,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinError, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
+use self::stage::Stage;
 pub use self::{
     certificate::ServingCertificate,
     error::{CertificateError, ServerError},
@@ -114,8 +116,13 @@ impl Server {
         Self { limits, ..self }
     }
 
-    /// Serves until `shutdown` resolves, then accepts no more, lets every
-    /// connection finish the requests it has begun, and returns.
+    /// Serves until `shutdown` resolves, and then ends in three steps:
+    ///
+    /// 1. At once it is no longer ready: requests carry [`Ending`](crate::Ending),
+    ///    and are served as before.
+    /// 2. After [`Limits::withdraw`] it accepts no more connections, and asks its
+    ///    clients to begin no more requests on those they have.
+    /// 3. When the last request is answered, or after [`Limits::drain`], it returns.
     ///
     /// A client may present a certificate and need not. The handshake proves
     /// that it holds the key and nothing else; the chain is in the request's
@@ -137,24 +144,28 @@ impl Server {
             limits,
         } = self;
         let acceptor = TlsAcceptor::from(tls::config(certificate));
-        let (end, ending) = watch::channel(false);
+        let (stage, staged) = watch::channel(Stage::Serving);
         let mut connections = JoinSet::new();
 
-        let mut shutdown = std::pin::pin!(shutdown);
+        let mut withdrawn = std::pin::pin!(async {
+            shutdown.await;
+            stage.send_replace(Stage::Withdrawing);
+            sleep(limits.withdraw).await;
+        });
         loop {
             tokio::select! {
-                () = &mut shutdown => break,
+                () = &mut withdrawn => break,
                 Some(ended) = connections.join_next() => report(ended),
                 // When all places are taken, the next client waits in the kernel's queue.
                 (stream, peer) = accept(&listener), if connections.len() < limits.connections => {
-                    let connection = connection::run(stream, acceptor.clone(), service.clone(), limits, ending.clone());
+                    let connection = connection::run(stream, acceptor.clone(), service.clone(), limits, staged.clone());
                     connections.spawn(connection.instrument(debug_span!("connection", %peer)));
                 }
             }
         }
 
         drop(listener);
-        end.send_replace(true);
+        stage.send_replace(Stage::Draining);
         let drained = async {
             while let Some(ended) = connections.join_next().await {
                 report(ended);
@@ -179,7 +190,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Err(error) => {
                 warn!(%error, pause = ?PAUSE, "cannot accept connections now, will try again; \
                     too many open files means that the limit on file descriptors is too low");
-                tokio::time::sleep(PAUSE).await;
+                sleep(PAUSE).await;
             }
         }
     }

@@ -80,7 +80,9 @@ impl<P: ExternalMetricsProvider> MetricsApi<P> {
             Destination::Resources => {
                 discovery::resources(request, self.provider.external_metrics())
             }
-            Destination::Health(probe) => Ok(probe.answer(&*self.readiness)),
+            Destination::Health(probe) => {
+                Ok(probe.answer(&*self.readiness, request.extensions().get()))
+            }
             Destination::Version => {
                 let version = json!({
                     "major": "",
@@ -160,7 +162,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::{ExternalMetric, ExternalMetricValue, MetricName, Refusal};
+    use crate::{Ending, ExternalMetric, ExternalMetricValue, MetricName, Refusal};
 
     const E: &str = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop";
 
@@ -208,7 +210,10 @@ mod tests {
             }]
         };
         let api = MetricsApi::new(Queue).version("v1.2.3").ready_when(unready);
-        let answer = api.oneshot(request).await.unwrap();
+        read(api.oneshot(request).await.unwrap()).await
+    }
+
+    async fn read(answer: Response<Full<Bytes>>) -> (u16, String) {
         let code = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (code, String::from_utf8_lossy(&body).into_owned())
@@ -284,6 +289,37 @@ mod tests {
             answer(request("HEAD", "/livez")).await,
             (200, String::new())
         );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_is_alive_and_not_ready() {
+        for (path, ending, expected) in [
+            (
+                "/readyz?verbose",
+                false,
+                (
+                    200,
+                    "[+]ping ok\n[+]shutdown ok\nreadyz check passed\n".to_owned(),
+                ),
+            ),
+            (
+                "/readyz",
+                true,
+                (
+                    500,
+                    "[+]ping ok\n[-]shutdown failed: reason withheld\nreadyz check failed\n"
+                        .to_owned(),
+                ),
+            ),
+            ("/livez", true, (200, "ok".to_owned())),
+        ] {
+            let mut request = request("GET", path);
+            if ending {
+                request.extensions_mut().insert(Ending);
+            }
+            let answer = MetricsApi::new(Queue).oneshot(request).await.unwrap();
+            assert_eq!(read(answer).await, expected, "{path}");
+        }
     }
 
     #[tokio::test]

@@ -24,7 +24,10 @@ use crate::{
     wiring,
 };
 
-/// A pod has 30 seconds to end, if its manifest says nothing else.
+/// In this time the cluster learns that the pod goes, and sends its requests elsewhere.
+const WITHDRAW: Duration = Duration::from_secs(5);
+/// Together they are less than the 30 seconds that a pod has to end, if its manifest says
+/// nothing else.
 const DRAIN: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(variables: &Variables) -> Ended {
@@ -99,6 +102,7 @@ async fn serve(config: Config) -> Ended {
     });
 
     let limits = Limits {
+        withdraw: WITHDRAW,
         drain: DRAIN,
         ..Limits::default()
     };

@@ -23,7 +23,9 @@ impl Shutdown {
         let (asked, receiver) = watch::channel(false);
         tokio::spawn(async move {
             let name = either(&mut term, &mut int).await;
-            info!("{name}: finishing what has begun; a second signal ends at once");
+            info!(
+                "{name}: no longer ready, finishing what has begun; a second signal ends at once"
+            );
             asked.send_replace(true);
             either(&mut term, &mut int).await;
             process::exit(1);

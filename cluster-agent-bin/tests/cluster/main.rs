@@ -8,5 +8,6 @@
 mod access;
 mod harness;
 mod journey;
+mod leaving;
 mod support;
 mod trouble;

@@ -29,8 +29,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tower::ServiceExt;
 use tracing::debug;
 
-use super::Limits;
-use crate::{PeerCertificates, layer::Answering};
+use super::{Limits, stage::Stage};
+use crate::{Ending, PeerCertificates, layer::Answering};
 
 /// Serves one client until it leaves, misbehaves, or the server ends and its
 /// requests are answered. Nothing that a client does is worth more than a debug
@@ -40,13 +40,13 @@ pub(super) async fn run<S>(
     acceptor: TlsAcceptor,
     service: S,
     limits: Limits,
-    mut ending: watch::Receiver<bool>,
+    mut stage: watch::Receiver<Stage>,
 ) where
     S: Answering<Incoming>,
 {
     let stream = tokio::select! {
         // Nobody waits for an answer yet.
-        _ = ending.wait_for(|ending| *ending) => return,
+        () = Stage::drains(&mut stage) => return,
         shaken = handshake(stream, &acceptor, &limits) => match shaken {
             Some(stream) => stream,
             None => return,
@@ -58,10 +58,13 @@ pub(super) async fn run<S>(
 
     let begun = Arc::new(AtomicBool::new(false));
     let service = service_fn({
-        let begun = Arc::clone(&begun);
+        let (begun, stage) = (Arc::clone(&begun), stage.clone());
         move |mut request: Request<Incoming>| {
             begun.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer.clone());
+            if *stage.borrow() != Stage::Serving {
+                request.extensions_mut().insert(Ending);
+            }
             service.clone().oneshot(request)
         }
     });
@@ -71,7 +74,7 @@ pub(super) async fn run<S>(
             http2(&limits).serve_connection(io, service),
             &begun,
             limits.head,
-            ending,
+            Stage::drains(&mut stage),
         )
         .await;
     } else {
@@ -79,7 +82,7 @@ pub(super) async fn run<S>(
             http1(&limits).serve_connection(io, service),
             &begun,
             limits.head,
-            ending,
+            Stage::drains(&mut stage),
         )
         .await;
     }
@@ -91,22 +94,23 @@ async fn drive<C>(
     connection: C,
     begun: &AtomicBool,
     patience: Duration,
-    mut ending: watch::Receiver<bool>,
+    end: impl Future<Output = ()>,
 ) where
     C: GracefulConnection<Error = hyper::Error>,
 {
     let mut connection = pin!(connection);
     let mut first_request = pin!(sleep(patience));
+    let mut end = pin!(end);
     let (mut may_be_silent, mut may_go_on) = (true, true);
     loop {
         tokio::select! {
-            end = connection.as_mut() => {
-                if let Err(error) = end {
+            closed = connection.as_mut() => {
+                if let Err(error) = closed {
                     debug!(%error, "a connection broke off");
                 }
                 return;
             }
-            _ = ending.wait_for(|ending| *ending), if may_go_on => {
+            () = &mut end, if may_go_on => {
                 may_go_on = false;
                 connection.as_mut().graceful_shutdown();
             }

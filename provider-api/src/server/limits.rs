@@ -24,7 +24,11 @@ pub struct Limits {
     pub ping_every: Duration,
     /// How long it may take to say so.
     pub ping_answer: Duration,
-    /// The time for requests in flight when the server ends.
+    /// How long the server serves on, no longer ready, once it is asked to end:
+    /// the time in which a cluster learns to send its requests elsewhere. After a
+    /// connection was refused nobody can send it elsewhere any more.
+    pub withdraw: Duration,
+    /// The time for requests in flight after that.
     pub drain: Duration,
 }
 
@@ -38,6 +42,7 @@ impl Default for Limits {
             streams: 200,
             ping_every: Duration::from_secs(30),
             ping_answer: Duration::from_secs(15),
+            withdraw: Duration::ZERO,
             drain: Duration::from_secs(60),
         }
     }

@@ -19,7 +19,7 @@ use tower::service_fn;
 
 use self::client::{Client, Protocol};
 use super::*;
-use crate::PeerCertificates;
+use crate::{Ending, PeerCertificates};
 
 const ALL: [Protocol; 3] = [Protocol::Http1, Protocol::Http2, Protocol::Http2OverTls12];
 
@@ -85,6 +85,10 @@ async fn answer(
         "/peer" => match &*request.extensions().get::<PeerCertificates>().unwrap().0 {
             [] => "nobody".to_owned(),
             [leaf, ..] => format!("{leaf:?}"),
+        },
+        "/readyz" => match request.extensions().get::<Ending>() {
+            None => "ready".to_owned(),
+            Some(Ending) => "ending".to_owned(),
         },
         path => format!("{path} by {:?}", request.version()),
     };
@@ -304,6 +308,32 @@ async fn a_slow_request_is_finished_while_new_connections_are_refused() {
         assert_eq!(slow.await.unwrap(), "slow");
         assert_eq!(server.ended.await.unwrap(), Ended { cut_off: 0 });
     }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_says_so_and_serves_until_it_is_withdrawn() {
+    let server = Running::start(Limits {
+        withdraw: Duration::from_secs(3600),
+        ..Limits::default()
+    })
+    .await;
+    let mut old = server.connect(Protocol::Http2).await;
+    assert_eq!(old.text("/readyz").await, "ready");
+    server.end.send(()).unwrap();
+    while old.text("/readyz").await != "ending" {
+        tokio::task::yield_now().await;
+    }
+    for protocol in ALL {
+        let mut new = Client::connect(server.address, &server.certificate, protocol, None)
+            .await
+            .unwrap();
+        assert_eq!(new.text("/readyz").await, "ending", "{protocol:?}");
+    }
+
+    // An hour goes by in no time, since nothing else is there to do.
+    tokio::time::pause();
+    assert_eq!(server.ended.await.unwrap(), Ended { cut_off: 0 });
+    assert!(TcpStream::connect(server.address).await.is_err());
 }
 
 #[tokio::test]

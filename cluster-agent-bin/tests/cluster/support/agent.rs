@@ -75,9 +75,20 @@ impl Agent {
         http::get(&format!("https://127.0.0.1:{}{path}", self.port))
     }
 
-    /// Asks it to stop (SIGTERM), as Kubernetes does, and waits for it.
+    /// Asks it to stop (SIGTERM), as Kubernetes does.
+    pub(crate) fn ask_to_stop(&mut self) {
+        self.process.ask_to_end();
+    }
+
+    /// Asks it to stop and waits for it.
     #[track_caller]
     pub(crate) fn stop(&mut self, within: Duration) -> ExitStatus {
         self.process.terminate(within)
+    }
+
+    /// Waits for the end that it was asked for.
+    #[track_caller]
+    pub(crate) fn stopped(&mut self, within: Duration) -> ExitStatus {
+        self.process.ended_within(within)
     }
 }

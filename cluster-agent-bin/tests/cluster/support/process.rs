@@ -71,15 +71,26 @@ impl Process {
         })
     }
 
-    /// Asks the process to end (SIGTERM) and waits for it.
-    #[track_caller]
-    pub(crate) fn terminate(&mut self, within: Duration) -> ExitStatus {
+    /// Asks the process to end (SIGTERM).
+    pub(crate) fn ask_to_end(&mut self) {
         // A child that has been waited for has no id any more that could be signalled.
         if self.ended().is_none() {
             kill_process(pid(self.child.id()), Signal::TERM)
                 .expect("an own child can be signalled");
         }
-        eventually(within, "the process ends after SIGTERM", || {
+    }
+
+    /// Asks the process to end and waits for it.
+    #[track_caller]
+    pub(crate) fn terminate(&mut self, within: Duration) -> ExitStatus {
+        self.ask_to_end();
+        self.ended_within(within)
+    }
+
+    /// The exit status, waited for.
+    #[track_caller]
+    pub(crate) fn ended_within(&mut self, within: Duration) -> ExitStatus {
+        eventually(within, "the process ends", || {
             self.ended().ok_or("it still runs")
         })
     }
