@@ -74,6 +74,7 @@ mod health;
 mod identity;
 mod layer;
 mod metric;
+mod name;
 mod object;
 mod permission;
 mod provider;
@@ -88,7 +89,8 @@ mod status;
 
 // What is asked for.
 pub use crate::{
-    metric::{ExternalMetric, InvalidName, MetricName, Namespace},
+    metric::ExternalMetric,
+    name::{InvalidName, MetricName, Namespace},
     object::ObjectReference,
     selector::{Condition, InvalidSelector, Requirement, Selector},
 };
