@@ -76,6 +76,7 @@ mod layer;
 mod metric;
 mod name;
 mod object;
+mod openapi;
 mod permission;
 mod provider;
 mod quantity;

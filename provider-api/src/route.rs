@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use crate::{
     Action, ExternalMetric, Status, Target,
     health::{Probe, ProbeRequest},
+    openapi::Schema,
 };
 
 /// A request, understood.
@@ -33,6 +34,7 @@ pub(crate) enum Destination {
     Group,
     /// `/apis/external.metrics.k8s.io/v1beta1`
     Resources,
+    Schema(Schema),
     Health(ProbeRequest),
     Version,
     /// What is wrong with the request. It is said only to those who may send it:
@@ -87,6 +89,9 @@ fn destination(names: &[&str], method: &Method, uri: &Uri) -> Destination {
         ["apis"] => read(Destination::Groups),
         ["apis", ExternalMetric::GROUP] => read(Destination::Group),
         ["apis", ExternalMetric::GROUP, ExternalMetric::VERSION] => read(Destination::Resources),
+        ["openapi", "v2"] => read(Destination::Schema(Schema::V2)),
+        ["openapi", "v3"] => read(Destination::Schema(Schema::V3)),
+        ["openapi", "v3", path @ ..] => read(Destination::Schema(Schema::version(path, uri))),
         ["version"] => read(Destination::Version),
         // Probes come with whatever method they like.
         ["healthz"] => health(Probe::Healthz),
@@ -112,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn discovery_health_and_version_are_plain_paths() {
+    fn discovery_schemas_health_and_version_are_plain_paths() {
         let health = |probe| {
             Destination::Health(ProbeRequest {
                 probe,
@@ -131,6 +136,15 @@ mod tests {
             (
                 "/apis/external.metrics.k8s.io/v1beta1/",
                 Destination::Resources,
+            ),
+            ("/openapi/v2", Destination::Schema(Schema::V2)),
+            ("/openapi/v3", Destination::Schema(Schema::V3)),
+            (
+                "/openapi/v3/apis/a/v1",
+                Destination::Schema(Schema::Version {
+                    path: "apis/a/v1".to_owned(),
+                    hash: None,
+                }),
             ),
             ("/version", Destination::Version),
             ("/healthz", health(Probe::Healthz)),
@@ -153,8 +167,8 @@ mod tests {
             "/foo",
             "//apis",
             "/metrics",
-            "/openapi/v2",
-            "/openapi/v3",
+            "/openapi",
+            "/openapi/v2/",
             "/readyz/ping",
             "/version/",
             "/apis/external.metrics.k8s.io/v1beta2",

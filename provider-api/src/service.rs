@@ -15,20 +15,24 @@ use serde_json::json;
 use tower::Service;
 
 use crate::{
-    ExternalMetricValueList, ExternalMetricsProvider, Route, Status, discovery, encode::Format,
-    health::Check, route::Destination,
+    ExternalMetricValueList, ExternalMetricsProvider, Route, Status, discovery,
+    encode::Format,
+    health::Check,
+    openapi::{self, OpenApi},
+    route::Destination,
 };
 
 /// Answers the requests of the Kubernetes metrics API from a provider.
 ///
-/// It serves external metrics, their discovery, health and the version; anything
-/// else is not found. Whatever it answers is an answer: it has no errors. It
-/// reads no body, and asks nobody whether the client may ask: put layers above
-/// it that do, or keep it among friends.
+/// It serves external metrics, their discovery, their schema (OpenAPI), health
+/// and the version; anything else is not found. Whatever it answers is an answer:
+/// it has no errors. It reads no body, and asks nobody whether the client may
+/// ask: put layers above it that do, or keep it among friends.
 pub struct MetricsApi<P> {
     provider: Arc<P>,
     readiness: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     version: Arc<str>,
+    schemas: Arc<OpenApi>,
 }
 
 impl<P: ExternalMetricsProvider> MetricsApi<P> {
@@ -38,6 +42,7 @@ impl<P: ExternalMetricsProvider> MetricsApi<P> {
             provider: Arc::new(provider),
             readiness: Arc::new(Vec::new),
             version: "".into(),
+            schemas: Arc::new(OpenApi::of(&[openapi::external])),
         }
     }
 
@@ -80,6 +85,7 @@ impl<P: ExternalMetricsProvider> MetricsApi<P> {
             Destination::Resources => {
                 discovery::resources(request, self.provider.external_metrics())
             }
+            Destination::Schema(schema) => self.schemas.answer(&schema, request),
             Destination::Health(probe) => {
                 Ok(probe.answer(&*self.readiness, request.extensions().get()))
             }
@@ -140,6 +146,7 @@ impl<P> Clone for MetricsApi<P> {
             provider: self.provider.clone(),
             readiness: self.readiness.clone(),
             version: self.version.clone(),
+            schemas: self.schemas.clone(),
         }
     }
 }
@@ -338,7 +345,10 @@ mod tests {
             let (code, body) = get(path).await;
             assert_eq!((code, &body["kind"]), (200, &json!(kind)));
         }
-        for path in ["/openapi/v2", "/", E] {
+        assert_eq!(get("/openapi/v2").await.1["swagger"], "2.0");
+        let path = "/openapi/v3/apis/external.metrics.k8s.io/v1beta1";
+        assert_eq!(get(path).await.1["openapi"], "3.0.0");
+        for path in ["/openapi/v1", "/", E] {
             assert_eq!(get(path).await.1["reason"], "NotFound", "{path}");
         }
     }
