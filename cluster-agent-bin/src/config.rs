@@ -54,7 +54,7 @@ pub(crate) struct Serving {
 }
 
 /// The certificate that the server shows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Certificate {
     /// Made at start, for these names.
     SelfSigned { names: Vec<String> },

@@ -1,6 +1,7 @@
 //! The world: clock, threads, signals, sockets and files.
 
 mod blocking;
+mod certificate;
 mod clock;
 mod log;
 mod runtime;
@@ -9,6 +10,12 @@ mod simulator;
 mod supervise;
 
 pub(crate) use self::{
-    blocking::bounded, clock::WallClock, log::log_to_stderr, runtime::block_on, signals::Shutdown,
-    simulator::SimulatedDatadog, supervise::supervised,
+    blocking::bounded,
+    certificate::{renew_certificate, serving_certificate},
+    clock::WallClock,
+    log::log_to_stderr,
+    runtime::block_on,
+    signals::Shutdown,
+    simulator::SimulatedDatadog,
+    supervise::supervised,
 };

@@ -1,8 +1,6 @@
 //! `start`: serves the external metrics of a cluster.
 
-use std::{
-    convert::Infallible, fs, future::pending, net::Ipv4Addr, path::Path, sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, future::pending, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use datadog_query::{Client, Exchange};
 use k8s_adapter::{
@@ -10,16 +8,19 @@ use k8s_adapter::{
     watch_autoscalers,
 };
 use metrics_store::Store;
-use provider_api::{Authenticator, Check, Limits, Server, ServingCertificate};
+use provider_api::{Authenticator, Check, Limits, RotatingCertificate, Server};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::Ended;
 use crate::{
     chain,
-    config::{Certificate, Config, Serving, Variables},
+    config::{Config, Variables},
     demands,
-    edge::{Shutdown, WallClock, block_on, log_to_stderr, supervised},
+    edge::{
+        Shutdown, WallClock, block_on, log_to_stderr, renew_certificate, serving_certificate,
+        supervised,
+    },
     refresh::Refresh,
     wiring,
 };
@@ -52,7 +53,8 @@ async fn serve(config: Config) -> Ended {
     let clock = WallClock::real();
     let shutdown = Shutdown::on_signal()?;
     // What can fail for good fails here, before anybody is told that we serve.
-    let certificate = certificate(&server)?;
+    let certificate = serving_certificate(&server.certificate)?;
+    let certificate = Arc::new(RotatingCertificate::new(certificate));
     let socket = Server::bind((Ipv4Addr::UNSPECIFIED, server.port).into()).await?;
     let cluster = cluster().await?;
     let client = wiring::datadog(datadog)?;
@@ -101,6 +103,10 @@ async fn serve(config: Config) -> Ended {
         async move { refresh.run(refresh_period, &news).await }
     });
 
+    let renewing = supervised("renews the certificate", clock, || {
+        renew_certificate(server.certificate.clone(), Arc::clone(&certificate), clock)
+    });
+
     let limits = Limits {
         withdraw: WITHDRAW,
         drain: DRAIN,
@@ -108,10 +114,11 @@ async fn serve(config: Config) -> Ended {
     };
     info!(address = %socket.local_addr(), datadog = %client.endpoint(), "serving external.metrics.k8s.io/v1beta1");
     let ended = tokio::select! {
-        ended = socket.within(limits).serve(certificate, api, shutdown.asked()) => ended,
+        ended = socket.within(limits).serve(certificate.clone(), api, shutdown.asked()) => ended,
         never = watching => match never {},
         never = trusting => match never {},
         never = refreshing => match never {},
+        never = renewing => match never {},
         never = check_key(&client) => match never {},
     };
     match ended.cut_off {
@@ -150,25 +157,6 @@ async fn cluster() -> Result<kube_client::Client, Box<dyn std::error::Error>> {
 /// them may be a token.
 fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default()
-}
-
-fn certificate(server: &Serving) -> Result<Arc<ServingCertificate>, Box<dyn std::error::Error>> {
-    let certificate = match &server.certificate {
-        Certificate::SelfSigned { names } => ServingCertificate::self_signed(names)?,
-        Certificate::Files { certificate, key } => {
-            ServingCertificate::from_pem(&read(certificate)?, &read(key)?)?
-        }
-    };
-    Ok(Arc::new(certificate))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|why| {
-        format!(
-            "{} of DD_EXTERNAL_METRICS_PROVIDER_CONFIG: {why}",
-            path.display()
-        )
-    })
 }
 
 /// Tells at once of a key that is refused, and not only when the first autoscaler

@@ -9,5 +9,6 @@ mod access;
 mod harness;
 mod journey;
 mod leaving;
+mod renewal;
 mod support;
 mod trouble;

@@ -85,6 +85,11 @@ impl ServingCertificate {
         self.ca_bundle.as_deref()
     }
 
+    /// The key belongs to the chain, so the chain tells.
+    pub(super) fn shows_the_same_as(&self, other: &Self) -> bool {
+        self.key.cert == other.key.cert
+    }
+
     fn of(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,

@@ -24,10 +24,14 @@ impl RotatingCertificate {
         }
     }
 
-    /// Goes on with another one.
-    pub fn replace(&self, next: ServingCertificate) {
+    /// Goes on with `next`, and tells whether it is another certificate than the one
+    /// before: so whoever looks at files can hand over what is there each time.
+    pub fn replace(&self, next: ServingCertificate) -> bool {
         // A poisoned lock holds a whole certificate still: writing it is one assignment.
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !current.shows_the_same_as(&next);
+        *current = next;
+        is_new
     }
 }
 
@@ -37,5 +41,20 @@ impl ResolvesServerCert for RotatingCertificate {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .resolve(client_hello)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_new_once() {
+        let [first, second] =
+            [(); 2].map(|()| ServingCertificate::self_signed(["metrics.default.svc"]).unwrap());
+        let rotating = RotatingCertificate::new(first.clone());
+        assert!(!rotating.replace(first));
+        assert!(rotating.replace(second.clone()));
+        assert!(!rotating.replace(second));
     }
 }

@@ -1,0 +1,171 @@
+//! The certificate that the server shows: made at the start, or read from files that
+//! somebody renews.
+
+use std::{convert::Infallible, error::Error, fs, future::pending, path::Path, sync::Arc};
+
+use provider_api::{CertificateError, RotatingCertificate, ServingCertificate};
+use time::Duration;
+use tracing::{info, warn};
+
+use crate::{chain, config::Certificate, edge::WallClock};
+
+/// How long a renewed certificate may lie unread. It is renewed days before it runs out.
+const PERIOD: Duration = Duration::MINUTE;
+
+/// The certificate to begin with.
+pub(crate) fn serving_certificate(
+    certificate: &Certificate,
+) -> Result<ServingCertificate, Box<dyn Error>> {
+    Ok(match certificate {
+        Certificate::SelfSigned { names } => ServingCertificate::self_signed(names)?,
+        Certificate::Files { certificate, key } => read(certificate, key)?,
+    })
+}
+
+/// Shows what is in the files once it is another certificate. What cannot be served is
+/// told each time, for as long as the certificate before it is shown in its place.
+pub(crate) async fn renew_certificate(
+    certificate: Certificate,
+    shown: Arc<RotatingCertificate>,
+    clock: WallClock,
+) -> Infallible {
+    let Certificate::Files { certificate, key } = certificate else {
+        return pending().await;
+    };
+    loop {
+        clock.sleep(PERIOD).await;
+        match renew(&certificate, &key, &shown) {
+            Ok(false) => {}
+            Ok(true) => info!(
+                file = %certificate.display(),
+                "the serving certificate was renewed, new connections see the new one"
+            ),
+            Err(why) => warn!(
+                "the certificate before it is served still, and the new one will be looked at \
+                 again in a minute: {}",
+                chain(&why)
+            ),
+        }
+    }
+}
+
+/// Whether there was a new certificate to show.
+fn renew(certificate: &Path, key: &Path, shown: &RotatingCertificate) -> Result<bool, Unusable> {
+    Ok(shown.replace(read(certificate, key)?))
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<ServingCertificate, Unusable> {
+    let file = |path: &Path| {
+        fs::read(path).map_err(|source| Unusable::Unread {
+            path: path.display().to_string(),
+            source,
+        })
+    };
+    ServingCertificate::from_pem(&file(certificate)?, &file(key)?).map_err(|source| {
+        Unusable::Pair {
+            certificate: certificate.display().to_string(),
+            key: key.display().to_string(),
+            source,
+        }
+    })
+}
+
+/// Why the files hold no certificate to serve.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("{path} of DD_EXTERNAL_METRICS_PROVIDER_CONFIG")]
+    Unread {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{certificate} and {key} of DD_EXTERNAL_METRICS_PROVIDER_CONFIG")]
+    Pair {
+        certificate: String,
+        key: String,
+        #[source]
+        source: CertificateError,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, path::PathBuf, process};
+
+    use super::*;
+
+    /// A certificate and its key, in a folder of their own.
+    struct Files(PathBuf);
+
+    impl Files {
+        fn of(test: &str) -> Self {
+            let folder = env::temp_dir().join(format!("{test}-{}", process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn certificate(&self) -> PathBuf {
+            self.0.join("tls.crt")
+        }
+
+        fn key(&self) -> PathBuf {
+            self.0.join("tls.key")
+        }
+
+        fn write(&self, certificate: &str, key: &str) {
+            fs::write(self.certificate(), certificate).unwrap();
+            fs::write(self.key(), key).unwrap();
+        }
+
+        fn renew(&self, shown: &RotatingCertificate) -> Result<bool, String> {
+            renew(&self.certificate(), &self.key(), shown).map_err(|why| chain(&why))
+        }
+    }
+
+    impl Drop for Files {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn pair() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(["agent.default.svc".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn a_renewed_pair_is_shown_once_it_is_whole_and_until_then_the_one_before() {
+        let files = Files::of("renewed");
+        let ((old, old_key), (new, new_key)) = (pair(), pair());
+        files.write(&old, &old_key);
+        let first = read(&files.certificate(), &files.key()).unwrap();
+        let shown = RotatingCertificate::new(first);
+        assert_eq!(files.renew(&shown), Ok(false));
+
+        let folder = files.0.display().to_string();
+        let told = |words: &str| Err(words.replace("FOLDER", &folder));
+        files.write(&new, &old_key);
+        assert_eq!(
+            files.renew(&shown),
+            told(
+                "FOLDER/tls.crt and FOLDER/tls.key of DD_EXTERNAL_METRICS_PROVIDER_CONFIG: \
+                 the private key does not serve this certificate: keys may not be consistent: KeyMismatch"
+            )
+        );
+        fs::remove_file(files.key()).unwrap();
+        assert_eq!(
+            files.renew(&shown),
+            told(
+                "FOLDER/tls.key of DD_EXTERNAL_METRICS_PROVIDER_CONFIG: \
+                 No such file or directory (os error 2)"
+            )
+        );
+        // Back to the pair of before: it has been shown all the while.
+        files.write(&old, &old_key);
+        assert_eq!(files.renew(&shown), Ok(false));
+
+        files.write(&new, &new_key);
+        assert_eq!(files.renew(&shown), Ok(true));
+        assert_eq!(files.renew(&shown), Ok(false));
+    }
+}
