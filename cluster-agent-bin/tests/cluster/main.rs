@@ -10,5 +10,6 @@ mod harness;
 mod journey;
 mod leaving;
 mod renewal;
+mod schema;
 mod support;
 mod trouble;
