@@ -2,6 +2,7 @@
 
 mod accept;
 mod protobuf;
+mod time;
 mod yaml;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use self::protobuf::envelope;
 pub(crate) use self::{
     accept::{MediaRange, chosen},
     protobuf::Message,
+    time::{as_seconds, in_whole_seconds},
 };
 use crate::{Status, query};
 

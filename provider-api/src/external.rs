@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 
 use crate::{
     ExternalMetric, MetricName, Quantity,
-    encode::{Document, Message},
+    encode::{Document, Message, as_seconds, in_whole_seconds},
 };
 
 /// One value of an external metric.
@@ -48,16 +48,10 @@ impl ExternalMetricValue {
         for (key, value) in &self.labels {
             message = message.message(2, &Message::default().text(1, key).text(2, value));
         }
-        message = message.message(
-            3,
-            &Message::default()
-                .number(1, self.timestamp.unix_timestamp())
-                .number(2, 0),
-        );
-        if let Some(window) = self.window {
-            message = message.number(4, seconds(window));
-        }
-        message.message(5, &Message::default().text(1, &self.value.to_string()))
+        message
+            .time(3, self.timestamp)
+            .optional_seconds(4, self.window)
+            .quantity(5, &self.value)
     }
 }
 
@@ -90,26 +84,6 @@ impl Serialize for ExternalMetricValueList {
         list.serialize_field("items", &self.items)?;
         list.end()
     }
-}
-
-/// RFC 3339 in UTC. A year that it has no digits for is served as no time.
-fn in_whole_seconds<S: Serializer>(
-    timestamp: &OffsetDateTime,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let written = timestamp
-        .checked_to_offset(UtcOffset::UTC)
-        .and_then(|utc| utc.replace_nanosecond(0).ok())
-        .and_then(|utc| utc.format(&Rfc3339).ok());
-    written.serialize(serializer)
-}
-
-fn as_seconds<S: Serializer>(window: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    window.map(seconds).serialize(serializer)
-}
-
-fn seconds(window: Duration) -> i64 {
-    window.as_secs().try_into().unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -67,9 +67,11 @@
 //! It never fetches a metric, keeps one or reads the clock: the provider does.
 
 mod clock;
+mod custom;
 mod discovery;
 mod encode;
 mod external;
+mod group;
 mod health;
 mod identity;
 mod layer;
@@ -90,17 +92,19 @@ mod status;
 
 // What is asked for.
 pub use crate::{
+    custom::{CustomMetric, GroupResource, ListedMetric},
     metric::ExternalMetric,
-    name::{InvalidName, MetricName, Namespace},
+    name::{InvalidName, MetricName, Namespace, ObjectName},
     object::ObjectReference,
     selector::{Condition, InvalidSelector, Requirement, Selector},
 };
 
 // What answers.
-pub use crate::provider::{ExternalMetricsProvider, Refusal};
+pub use crate::provider::{CustomMetricsProvider, ExternalMetricsProvider, Refusal};
 
 // What it is worth, or why there is nothing.
 pub use crate::{
+    custom::{CustomMetricValue, DescribedObject},
     external::{ExternalMetricValue, ExternalMetricValueList},
     quantity::{InvalidQuantity, Quantity},
     status::{Reason, Status, StatusDetails},

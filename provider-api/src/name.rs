@@ -17,6 +17,10 @@ pub struct MetricName(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Namespace(Arc<str>);
 
+/// The name of a Kubernetes object, under the same rules as a [`MetricName`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName(Arc<str>);
+
 macro_rules! path_segment {
     ($name:ident, $what:literal) => {
         impl $name {
@@ -69,6 +73,13 @@ macro_rules! path_segment {
     };
 }
 
+/// A namespace is an object too.
+impl From<Namespace> for ObjectName {
+    fn from(Namespace(name): Namespace) -> Self {
+        Self(name)
+    }
+}
+
 impl MetricName {
     pub(crate) fn in_small_letters(&self) -> Self {
         // No letter becomes one that is against the rules.
@@ -78,8 +89,10 @@ impl MetricName {
 
 path_segment!(MetricName, "metric name");
 path_segment!(Namespace, "namespace");
+path_segment!(ObjectName, "object name");
 
-fn broken_rule(name: &str) -> Option<&'static str> {
+/// The rule that a text breaks as one part of a path.
+pub(crate) fn broken_rule(name: &str) -> Option<&'static str> {
     match name {
         "" => Some("it is empty"),
         "." | ".." => Some("a path cannot hold `.` or `..` as a name"),
@@ -90,13 +103,13 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Why a text is no name of a metric or a namespace.
+/// Why a text is no name of a metric, a namespace, an object or a resource.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` is no {what}: {rule}")]
 pub struct InvalidName {
-    what: &'static str,
-    name: String,
-    rule: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) name: String,
+    pub(crate) rule: &'static str,
 }
 
 #[cfg(test)]

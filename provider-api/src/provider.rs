@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::{ExternalMetric, ExternalMetricValue, MetricName};
+use crate::{
+    CustomMetric, CustomMetricValue, ExternalMetric, ExternalMetricValue, ListedMetric, MetricName,
+    ObjectName, Selector,
+};
 
 /// A source of external metrics: numbers that belong to no Kubernetes object.
 #[async_trait]
@@ -39,6 +42,61 @@ impl<P: ExternalMetricsProvider + ?Sized> ExternalMetricsProvider for Arc<P> {
 
     fn external_metrics(&self) -> Vec<MetricName> {
         (**self).external_metrics()
+    }
+}
+
+/// A source of custom metrics: numbers that describe Kubernetes objects.
+#[async_trait]
+pub trait CustomMetricsProvider: Send + Sync + 'static {
+    /// The value of a metric for the object of this name.
+    ///
+    /// # Errors
+    /// A [`Refusal`], as for external metrics; [`CustomMetric::unknown_of`] where
+    /// the object or its metric is not known.
+    async fn metric_of(
+        &self,
+        metric: &CustomMetric,
+        object: &ObjectName,
+    ) -> Result<CustomMetricValue, Refusal>;
+
+    /// The values of a metric for every object whose labels match: one for each.
+    /// An autoscaler takes a pod that is left out for one whose value is missing,
+    /// and no values at all for an error.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; [`CustomMetric::unknown_of_all`] where no object has such a
+    /// metric.
+    async fn metric_of_all(
+        &self,
+        metric: &CustomMetric,
+        objects: &Selector,
+    ) -> Result<Vec<CustomMetricValue>, Refusal>;
+
+    /// The metrics known now, for discovery. It is asked often and answers from
+    /// memory.
+    fn custom_metrics(&self) -> Vec<ListedMetric>;
+}
+
+#[async_trait]
+impl<P: CustomMetricsProvider + ?Sized> CustomMetricsProvider for Arc<P> {
+    async fn metric_of(
+        &self,
+        metric: &CustomMetric,
+        object: &ObjectName,
+    ) -> Result<CustomMetricValue, Refusal> {
+        (**self).metric_of(metric, object).await
+    }
+
+    async fn metric_of_all(
+        &self,
+        metric: &CustomMetric,
+        objects: &Selector,
+    ) -> Result<Vec<CustomMetricValue>, Refusal> {
+        (**self).metric_of_all(metric, objects).await
+    }
+
+    fn custom_metrics(&self) -> Vec<ListedMetric> {
+        (**self).custom_metrics()
     }
 }
 

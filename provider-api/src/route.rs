@@ -1,6 +1,7 @@
 //! What a request asks for, read once from its method and URI: so that what was
 //! authorized is what is answered.
 
+mod custom;
 mod external;
 
 use std::borrow::Cow;
@@ -9,9 +10,13 @@ use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    Action, ExternalMetric, Status, Target,
+    Action, CustomMetric, ExternalMetric, Selector, Status, Target,
+    custom::{CustomVersion, Objects},
+    group::Group,
     health::{Probe, ProbeRequest},
     openapi::Schema,
+    query,
+    status::Reason,
 };
 
 /// A request, understood.
@@ -27,13 +32,18 @@ pub struct Route {
 /// Where a request goes once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
-    Metric(ExternalMetric),
+    External(ExternalMetric),
+    Custom {
+        version: CustomVersion,
+        metric: CustomMetric,
+        objects: Objects,
+    },
     /// `/apis`
     Groups,
     /// `/apis/external.metrics.k8s.io`
-    Group,
+    Group(Group),
     /// `/apis/external.metrics.k8s.io/v1beta1`
-    Resources,
+    Resources(Group, &'static str),
     Schema(Schema),
     Health(ProbeRequest),
     Version,
@@ -55,7 +65,9 @@ impl Route {
         if let ["apis", .., ""] = names[..] {
             names.pop(); // a slash at the end means nothing below /apis
         }
-        if let Some(route) = external::route(&names, method, uri) {
+        if let Some(route) =
+            external::route(&names, method, uri).or_else(|| custom::route(&names, method, uri))
+        {
             return route;
         }
         let action = Action {
@@ -85,10 +97,17 @@ fn destination(names: &[&str], method: &Method, uri: &Uri) -> Destination {
         Method::GET => destination,
         _ => Destination::Refused(Status::method_not_allowed()),
     };
+    let not_found = || Destination::Refused(Status::not_found());
     match names {
         ["apis"] => read(Destination::Groups),
-        ["apis", ExternalMetric::GROUP] => read(Destination::Group),
-        ["apis", ExternalMetric::GROUP, ExternalMetric::VERSION] => read(Destination::Resources),
+        ["apis", group] => {
+            Group::named(group).map_or_else(not_found, |group| read(Destination::Group(group)))
+        }
+        ["apis", group, version] => {
+            let served = Group::named(group)
+                .and_then(|group| Some(Destination::Resources(group, group.version(version)?)));
+            served.map_or_else(not_found, read)
+        }
         ["openapi", "v2"] => read(Destination::Schema(Schema::V2)),
         ["openapi", "v3"] => read(Destination::Schema(Schema::V3)),
         ["openapi", "v3", path @ ..] => read(Destination::Schema(Schema::version(path, uri))),
@@ -97,8 +116,34 @@ fn destination(names: &[&str], method: &Method, uri: &Uri) -> Destination {
         ["healthz"] => health(Probe::Healthz),
         ["livez"] => health(Probe::Livez),
         ["readyz"] => health(Probe::Readyz),
-        _ => Destination::Refused(Status::not_found()),
+        _ => not_found(),
     }
+}
+
+/// The selector in a parameter of the request; one that is missing asks for
+/// nothing in particular.
+fn selector(uri: &Uri, parameter: &str) -> Result<Selector, Status> {
+    let text = query::parameter(uri, parameter).unwrap_or_default();
+    text.parse().map_err(|error| {
+        bad_request(format!(
+            "the `{parameter}` of the request is `{text}`: {error}"
+        ))
+    })
+}
+
+/// Whether the request asks for a time that can be read. That it is kept is not
+/// for us, but for a layer above.
+fn check_timeout(uri: &Uri) -> Result<(), Status> {
+    match query::parameter(uri, "timeout") {
+        Some(timeout) if query::duration(&timeout).is_none() => Err(bad_request(format!(
+            "the `timeout` of the request is `{timeout}`, which is no duration such as 10s or 1m30s"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn bad_request(message: String) -> Status {
+    Status::new(Reason::BadRequest, message)
 }
 
 #[cfg(test)]
@@ -128,14 +173,29 @@ mod tests {
         for (path, destination) in [
             ("/apis", Destination::Groups),
             ("/apis/", Destination::Groups),
-            ("/apis/external.metrics.k8s.io", Destination::Group),
+            (
+                "/apis/external.metrics.k8s.io",
+                Destination::Group(Group::External),
+            ),
             (
                 "/apis/external.metrics.k8s.io/v1beta1",
-                Destination::Resources,
+                Destination::Resources(Group::External, "v1beta1"),
             ),
             (
                 "/apis/external.metrics.k8s.io/v1beta1/",
-                Destination::Resources,
+                Destination::Resources(Group::External, "v1beta1"),
+            ),
+            (
+                "/apis/custom.metrics.k8s.io",
+                Destination::Group(Group::Custom),
+            ),
+            (
+                "/apis/custom.metrics.k8s.io/v1beta1",
+                Destination::Resources(Group::Custom, "v1beta1"),
+            ),
+            (
+                "/apis/custom.metrics.k8s.io/v1beta2/",
+                Destination::Resources(Group::Custom, "v1beta2"),
             ),
             ("/openapi/v2", Destination::Schema(Schema::V2)),
             ("/openapi/v3", Destination::Schema(Schema::V3)),
@@ -171,7 +231,22 @@ mod tests {
             "/openapi/v2/",
             "/readyz/ping",
             "/version/",
+            "/apis/apps",
+            "/apis/apps/v1",
             "/apis/external.metrics.k8s.io/v1beta2",
+            "/apis/custom.metrics.k8s.io/v1",
+            "/apis/custom.metrics.k8s.io/v1/nodes/n1/load",
+            "/apis/custom.metrics.k8s.io/v1beta2/foo",
+            "/apis/custom.metrics.k8s.io/v1beta2/nodes/n1",
+            "/apis/custom.metrics.k8s.io/v1beta2/nodes/n1/",
+            "/apis/custom.metrics.k8s.io/v1beta2/nodes//load",
+            "/apis/custom.metrics.k8s.io/v1beta2/nodes/n1/a/b",
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default",
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/foo",
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/pods/p1",
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/pods/p1/a/b",
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/../pods/p1/bar",
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/.apps/p1/bar",
             "/apis/external.metrics.k8s.io/v1beta1/foo",
             "/apis/external.metrics.k8s.io/v1beta1/namespaces",
             "/apis/external.metrics.k8s.io/v1beta1/namespaces/default",

@@ -1,5 +1,7 @@
 //! The metrics API as one service.
 
+mod custom;
+
 use std::{
     convert::Infallible,
     fmt,
@@ -15,8 +17,11 @@ use serde_json::json;
 use tower::Service;
 
 use crate::{
-    ExternalMetricValueList, ExternalMetricsProvider, Route, Status, discovery,
+    CustomMetricsProvider, ExternalMetric, ExternalMetricValueList, ExternalMetricsProvider, Route,
+    Status,
+    discovery::{self, Listing},
     encode::Format,
+    group::Group,
     health::Check,
     openapi::{self, OpenApi},
     route::Destination,
@@ -24,22 +29,46 @@ use crate::{
 
 /// Answers the requests of the Kubernetes metrics API from a provider.
 ///
-/// It serves external metrics, their discovery, their schema (OpenAPI), health
-/// and the version; anything else is not found. Whatever it answers is an answer:
-/// it has no errors. It reads no body, and asks nobody whether the client may
-/// ask: put layers above it that do, or keep it among friends.
-pub struct MetricsApi<P> {
-    provider: Arc<P>,
+/// It serves external metrics, custom metrics or both, their discovery, their
+/// schema (OpenAPI), health and the version; anything else is not found. Whatever
+/// it answers is an answer: it has no errors. It reads no body, and asks nobody
+/// whether the client may ask: put layers above it that do, or keep it among
+/// friends.
+#[derive(Clone)]
+pub struct MetricsApi {
+    external: Option<Arc<dyn ExternalMetricsProvider>>,
+    custom: Option<Arc<dyn CustomMetricsProvider>>,
     readiness: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     version: Arc<str>,
     schemas: Arc<OpenApi>,
 }
 
-impl<P: ExternalMetricsProvider> MetricsApi<P> {
-    /// The API of a provider. It is ready from the start.
-    pub fn new(provider: P) -> Self {
+impl MetricsApi {
+    /// The API of a provider of external metrics. It is ready from the start.
+    pub fn new(external: impl ExternalMetricsProvider) -> Self {
+        Self::of(Some(Arc::new(external)), None)
+    }
+
+    /// The API of a provider of custom metrics. It is ready from the start.
+    pub fn of_custom(custom: impl CustomMetricsProvider) -> Self {
+        Self::of(None, Some(Arc::new(custom)))
+    }
+
+    /// Serves custom metrics too.
+    pub fn and_custom(self, custom: impl CustomMetricsProvider) -> Self {
         Self {
-            provider: Arc::new(provider),
+            custom: Some(Arc::new(custom)),
+            ..self
+        }
+    }
+
+    fn of(
+        external: Option<Arc<dyn ExternalMetricsProvider>>,
+        custom: Option<Arc<dyn CustomMetricsProvider>>,
+    ) -> Self {
+        Self {
+            external,
+            custom,
             readiness: Arc::new(Vec::new),
             version: "".into(),
             schemas: Arc::new(OpenApi::of(&[openapi::external])),
@@ -64,26 +93,35 @@ impl<P: ExternalMetricsProvider> MetricsApi<P> {
     }
 }
 
-impl<P: ExternalMetricsProvider> MetricsApi<P> {
+impl MetricsApi {
     async fn answer(
         &self,
         route: Route,
         request: &Request<()>,
     ) -> Result<Response<Full<Bytes>>, Status> {
         match route.into_destination() {
-            Destination::Metric(metric) => {
-                let format = Format::of(request)?;
-                let items = self
-                    .provider
-                    .external_metric(&metric)
-                    .await
-                    .map_err(|refusal| Status::from(&refusal))?;
-                Ok(format.answer(StatusCode::OK, &ExternalMetricValueList { items }))
+            Destination::External(metric) => self.external(&metric, request).await,
+            Destination::Custom {
+                version,
+                metric,
+                objects,
+            } => {
+                let provider = self.custom.as_ref().ok_or_else(Status::not_found)?;
+                custom::answer(&**provider, version, &metric, &objects, request).await
             }
-            Destination::Groups => discovery::groups(request, self.provider.external_metrics()),
-            Destination::Group => discovery::group(request),
-            Destination::Resources => {
-                discovery::resources(request, self.provider.external_metrics())
+            Destination::Groups => {
+                let listings: Vec<_> = Group::ALL
+                    .into_iter()
+                    .filter_map(|group| self.listing(group).ok())
+                    .collect();
+                discovery::groups(request, &listings)
+            }
+            Destination::Group(group) => {
+                self.listing(group)?;
+                discovery::group(request, group)
+            }
+            Destination::Resources(group, version) => {
+                discovery::resources(request, &self.listing(group)?, version)
             }
             Destination::Schema(schema) => self.schemas.answer(&schema, request),
             Destination::Health(probe) => {
@@ -106,12 +144,38 @@ impl<P: ExternalMetricsProvider> MetricsApi<P> {
             Destination::Refused(status) => Err(status),
         }
     }
+
+    async fn external(
+        &self,
+        metric: &ExternalMetric,
+        request: &Request<()>,
+    ) -> Result<Response<Full<Bytes>>, Status> {
+        let provider = self.external.as_ref().ok_or_else(Status::not_found)?;
+        let format = Format::of(request)?;
+        let items = provider
+            .external_metric(metric)
+            .await
+            .map_err(|refusal| Status::from(&refusal))?;
+        Ok(format.answer(StatusCode::OK, &ExternalMetricValueList { items }))
+    }
+
+    /// What is listed of a group, where it is served.
+    fn listing(&self, group: Group) -> Result<Listing, Status> {
+        let listing = match group {
+            Group::External => {
+                let provider = self.external.as_ref();
+                provider.map(|provider| Listing::external(provider.external_metrics()))
+            }
+            Group::Custom => {
+                let provider = self.custom.as_ref();
+                provider.map(|provider| Listing::custom(provider.custom_metrics()))
+            }
+        };
+        listing.ok_or_else(Status::not_found)
+    }
 }
 
-impl<P, B> Service<Request<B>> for MetricsApi<P>
-where
-    P: ExternalMetricsProvider,
-{
+impl<B> Service<Request<B>> for MetricsApi {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -140,18 +204,7 @@ where
     }
 }
 
-impl<P> Clone for MetricsApi<P> {
-    fn clone(&self) -> Self {
-        Self {
-            provider: self.provider.clone(),
-            readiness: self.readiness.clone(),
-            version: self.version.clone(),
-            schemas: self.schemas.clone(),
-        }
-    }
-}
-
-impl<P> fmt::Debug for MetricsApi<P> {
+impl fmt::Debug for MetricsApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsApi")
             .field("version", &self.version)
@@ -169,7 +222,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::{Ending, ExternalMetric, ExternalMetricValue, MetricName, Refusal};
+    use crate::{Ending, ExternalMetricValue, MetricName, Refusal};
 
     const E: &str = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop";
 

@@ -1,4 +1,11 @@
-//! The little of protobuf that two kinds of document need.
+//! The little of protobuf that three kinds of document need.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::time::seconds;
+use crate::Quantity;
 
 /// A message under construction: fields in the order in which they are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +28,25 @@ impl Message {
         // A negative number is written as the unsigned one of the same bits.
         self.varint(number.cast_unsigned());
         self
+    }
+
+    /// Adds an instant.
+    pub(crate) fn time(self, field: u8, instant: OffsetDateTime) -> Self {
+        let time = Self::default().number(1, instant.unix_timestamp());
+        self.message(field, &time.number(2, 0))
+    }
+
+    /// Adds a span, where there is one.
+    pub(crate) fn optional_seconds(self, field: u8, span: Option<Duration>) -> Self {
+        match span {
+            Some(span) => self.number(field, seconds(span)),
+            None => self,
+        }
+    }
+
+    /// Adds a quantity.
+    pub(crate) fn quantity(self, field: u8, quantity: &Quantity) -> Self {
+        self.message(field, &Self::default().text(1, &quantity.to_string()))
     }
 
     /// The metadata of a document that has none.

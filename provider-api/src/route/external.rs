@@ -2,10 +2,8 @@
 
 use http::{Method, Uri};
 
-use super::{Destination, Route};
-use crate::{
-    Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target, query, status::Reason,
-};
+use super::{Destination, Route, bad_request, check_timeout, selector};
+use crate::{Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target, query};
 
 /// The route, where the path names an external metric.
 ///
@@ -34,7 +32,7 @@ pub(super) fn route(names: &[&str], method: &Method, uri: &Uri) -> Option<Route>
         name: String::new(),
     };
     let destination = match series(method, uri) {
-        Ok(selector) => Destination::Metric(ExternalMetric::new(namespace, name, selector)),
+        Ok(selector) => Destination::External(ExternalMetric::new(namespace, name, selector)),
         Err(status) => Destination::Refused(status),
     };
     Some(Route {
@@ -69,22 +67,11 @@ fn series(method: &Method, uri: &Uri) -> Result<Selector, Status> {
     if is_watch(uri) {
         return Err(Status::not_watchable());
     }
-    if let Some(timeout) =
-        query::parameter(uri, "timeout").filter(|timeout| query::duration(timeout).is_none())
-    {
-        return Err(bad_request(format!(
-            "the `timeout` of the request is `{timeout}`, which is no duration such as 10s or 1m30s"
-        )));
-    }
+    check_timeout(uri)?;
     if let Some(fields) = query::parameter(uri, "fieldSelector") {
         check_fields(&fields)?;
     }
-    let labels = query::parameter(uri, "labelSelector").unwrap_or_default();
-    labels.parse().map_err(|error| {
-        bad_request(format!(
-            "the `labelSelector` of the request is `{labels}`: {error}"
-        ))
-    })
+    selector(uri, "labelSelector")
 }
 
 fn is_watch(uri: &Uri) -> bool {
@@ -108,10 +95,6 @@ fn check_fields(selector: &str) -> Result<(), Status> {
     Ok(())
 }
 
-fn bad_request(message: String) -> Status {
-    Status::new(Reason::BadRequest, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +106,7 @@ mod tests {
     }
 
     fn metric(name: &str, selector: &str) -> Destination {
-        Destination::Metric(ExternalMetric::new(
+        Destination::External(ExternalMetric::new(
             "default".parse().unwrap(),
             name.parse().unwrap(),
             selector.parse().unwrap(),
