@@ -1,6 +1,7 @@
 //! Serve any number to Kubernetes' Horizontal Pod Autoscalers: implement
 //! [`ExternalMetricsProvider`], and [`MetricsApi`] makes it the external metrics
-//! API. The types, the service, the layers and the server can each be used alone.
+//! API; [`CustomMetricsProvider`] is the same for metrics of Kubernetes objects. The
+//! types, the service, the layers and the server can each be used alone.
 //!
 //! ```
 //! use std::sync::atomic::{AtomicI64, Ordering};
