@@ -6,7 +6,7 @@ use datadog_query::{Client, InvalidLeaf, Leaf, LeafSettings};
 use metrics_store::Store;
 use provider_api::{
     AccessLog, Answering, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic, Check,
-    Deadline, InFlightLimit, MetricsApi, RequestId,
+    Deadline, InFlightLimit, MetricsApi, RequestId, ServerMetrics,
 };
 use secrecy::ExposeSecret;
 use tower::ServiceBuilder;
@@ -43,14 +43,17 @@ pub(crate) fn metrics_api<B: Send + 'static>(
     authenticators: Vec<Arc<dyn Authenticator>>,
     authorizer: Arc<dyn Authorizer>,
     ready: impl Fn() -> Vec<Check> + Send + Sync + 'static,
+    metrics: &ServerMetrics,
     clock: WallClock,
 ) -> impl Answering<B> {
     ServiceBuilder::new()
         // Every request has a name that the client and the log share,
         .layer(RequestId::default())
-        // and a line in the log, whatever becomes of it below.
+        // has a line in the log, whatever becomes of it below,
         .layer(AccessLog::new(Arc::new(clock)))
-        // A panic costs one request; below the log, so that it has its line.
+        // and is counted.
+        .layer(metrics.clone())
+        // A panic costs one request; below these two, so that they see it.
         .layer(CatchPanic)
         // Too much at once is refused before it costs anything,
         .layer(InFlightLimit::default())
@@ -60,6 +63,8 @@ pub(crate) fn metrics_api<B: Send + 'static>(
         .layer(Authenticate::by(authenticators))
         // and whether they may, before they learn what there is.
         .layer(Authorize::by(authorizer))
+        // What was counted, for those who may read it.
+        .layer(metrics.page())
         .service(
             MetricsApi::new(store)
                 .ready_when(ready)

@@ -5,11 +5,12 @@
 //!
 //! 1. [`RequestId`]: every request has a name that the client and the log share.
 //! 2. [`AccessLog`]: one line for each request, above whatever may refuse it.
-//! 3. [`CatchPanic`]: below the log, so that a panic is a logged 500 as well.
-//! 4. [`InFlightLimit`]: what is too much is refused before it costs anything.
-//! 5. [`Deadline`]: from here on, time counts; asking who somebody is takes some.
-//! 6. [`Authenticate`]: who asks.
-//! 7. [`Authorize`]: and whether they may, before they learn what exists.
+//! 3. `ServerMetrics`, where there is a server: what became of each request is counted.
+//! 4. [`CatchPanic`]: below the log, so that a panic is a logged 500 as well.
+//! 5. [`InFlightLimit`]: what is too much is refused before it costs anything.
+//! 6. [`Deadline`]: from here on, time counts; asking who somebody is takes some.
+//! 7. [`Authenticate`]: who asks.
+//! 8. [`Authorize`]: and whether they may, before they learn what exists.
 
 mod access_log;
 mod around;
@@ -21,7 +22,7 @@ mod deadline;
 mod in_flight_limit;
 mod request_id;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(feature = "server")]
 pub use self::deadline::Deadline;
@@ -34,6 +35,10 @@ pub use self::{
     in_flight_limit::InFlightLimit,
     request_id::RequestId,
 };
+
+/// In an answer's extensions: the server gave the request up to protect itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminated;
 
 /// The paths that say how the server is. They are answered to everybody and at
 /// any load: whoever asks would otherwise take a busy server for a dead one.

@@ -77,6 +77,8 @@ mod health;
 mod identity;
 mod layer;
 mod metric;
+#[cfg(feature = "server")]
+mod metrics;
 mod name;
 mod object;
 mod openapi;
@@ -135,7 +137,10 @@ pub use crate::layer::{
 };
 
 #[cfg(feature = "server")]
-pub use crate::layer::Deadline;
+pub use crate::{
+    layer::Deadline,
+    metrics::{MetricsPage, ServerMetrics},
+};
 
 // What listens.
 pub use crate::clock::Clock;

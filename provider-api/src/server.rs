@@ -35,7 +35,7 @@ pub use self::{
     limits::Limits,
     rotation::RotatingCertificate,
 };
-use crate::layer::Answering;
+use crate::{ServerMetrics, layer::Answering};
 
 /// How long the server waits before it accepts again when the machine has run
 /// out of something, most often of file descriptors.
@@ -79,6 +79,7 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     limits: Limits,
+    metrics: Option<ServerMetrics>,
 }
 
 /// How a server ended.
@@ -102,6 +103,7 @@ impl Server {
             listener,
             local_addr,
             limits: Limits::default(),
+            metrics: None,
         })
     }
 
@@ -114,6 +116,15 @@ impl Server {
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same server, which counts the handshakes that fail.
+    #[must_use]
+    pub fn counting(self, metrics: ServerMetrics) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
     }
 
     /// Serves until `shutdown` resolves, and then ends in three steps:
@@ -142,6 +153,7 @@ impl Server {
             listener,
             local_addr: _,
             limits,
+            metrics,
         } = self;
         let acceptor = TlsAcceptor::from(tls::config(certificate));
         let (stage, staged) = watch::channel(Stage::Serving);
@@ -158,7 +170,14 @@ impl Server {
                 Some(ended) = connections.join_next() => report(ended),
                 // When all places are taken, the next client waits in the kernel's queue.
                 (stream, peer) = accept(&listener), if connections.len() < limits.connections => {
-                    let connection = connection::run(stream, acceptor.clone(), service.clone(), limits, staged.clone());
+                    let connection = connection::run(
+                        stream,
+                        acceptor.clone(),
+                        service.clone(),
+                        limits,
+                        metrics.clone(),
+                        staged.clone(),
+                    );
                     connections.spawn(connection.instrument(debug_span!("connection", %peer)));
                 }
             }

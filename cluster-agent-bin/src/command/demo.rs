@@ -15,7 +15,7 @@ use datadog_query::{
 use k8s_adapter::{DemandIndex, demands_of};
 use kube_client::config::AuthInfo;
 use metrics_store::{Policy, Store, Template};
-use provider_api::{Clock, Server, ServingCertificate};
+use provider_api::{Clock, Server, ServerMetrics, ServingCertificate};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use time::Duration;
 use tokio::sync::Notify;
@@ -118,6 +118,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         vec![Arc::new(token.clone())],
         Arc::new(DemoReader),
         Vec::new,
+        &ServerMetrics::new(Arc::new(clock)),
         clock,
     );
     let server = Server::bind(arguments.listen).await?;

@@ -8,7 +8,7 @@ use k8s_adapter::{
     watch_autoscalers,
 };
 use metrics_store::Store;
-use provider_api::{Authenticator, Check, Limits, RotatingCertificate, Server};
+use provider_api::{Authenticator, Check, Limits, RotatingCertificate, Server, ServerMetrics};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -47,15 +47,15 @@ async fn serve(config: Config) -> Ended {
         policy,
         refresh_period,
         window,
-        server,
+        server: serving,
         ignored: _,
     } = config;
     let clock = WallClock::real();
     let shutdown = Shutdown::on_signal()?;
     // What can fail for good fails here, before anybody is told that we serve.
-    let certificate = serving_certificate(&server.certificate)?;
+    let certificate = serving_certificate(&serving.certificate)?;
     let certificate = Arc::new(RotatingCertificate::new(certificate));
-    let socket = Server::bind((Ipv4Addr::UNSPECIFIED, server.port).into()).await?;
+    let socket = Server::bind((Ipv4Addr::UNSPECIFIED, serving.port).into()).await?;
     let cluster = cluster().await?;
     let client = wiring::datadog(datadog)?;
 
@@ -88,7 +88,15 @@ async fn serve(config: Config) -> Ended {
             ]
         }
     };
-    let api = wiring::metrics_api(store.clone(), authenticators, authorizer, ready, clock);
+    let metrics = ServerMetrics::new(Arc::new(clock));
+    let api = wiring::metrics_api(
+        store.clone(),
+        authenticators,
+        authorizer,
+        ready,
+        &metrics,
+        clock,
+    );
 
     let watching = supervised("watches the autoscalers", clock, || {
         let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
@@ -104,7 +112,7 @@ async fn serve(config: Config) -> Ended {
     });
 
     let renewing = supervised("renews the certificate", clock, || {
-        renew_certificate(server.certificate.clone(), Arc::clone(&certificate), clock)
+        renew_certificate(serving.certificate.clone(), Arc::clone(&certificate), clock)
     });
 
     let limits = Limits {
@@ -113,8 +121,9 @@ async fn serve(config: Config) -> Ended {
         ..Limits::default()
     };
     info!(address = %socket.local_addr(), datadog = %client.endpoint(), "serving external.metrics.k8s.io/v1beta1");
+    let server = socket.within(limits).counting(metrics);
     let ended = tokio::select! {
-        ended = socket.within(limits).serve(certificate.clone(), api, shutdown.asked()) => ended,
+        ended = server.serve(certificate.clone(), api, shutdown.asked()) => ended,
         never = watching => match never {},
         never = trusting => match never {},
         never = refreshing => match never {},

@@ -8,16 +8,14 @@ use serde_json::json;
 /// What kubectl says when it asks the agent itself for the walkthrough's value, and not
 /// through the API server, with these flags to tell who it is.
 fn asked(cluster: &Cluster, identity: &[&str]) -> Result<String, String> {
+    asked_for(NGINX, cluster, identity)
+}
+
+fn asked_for(path: &str, cluster: &Cluster, identity: &[&str]) -> Result<String, String> {
     let nobody = cluster.cp.folder().write("nobody", "");
     let server = format!("--server=https://127.0.0.1:{}", cluster.agent.port());
     let arguments = [
-        &[
-            &*server,
-            "--insecure-skip-tls-verify",
-            "get",
-            "--raw",
-            NGINX,
-        ],
+        &[&*server, "--insecure-skip-tls-verify", "get", "--raw", path],
         identity,
     ]
     .concat();
@@ -148,4 +146,47 @@ fn a_missing_permission_is_named_and_the_agent_is_not_ready_before_it_is_granted
     eventually(seconds(30), "the APIService is available", || {
         cp.external_metrics_available()
     });
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
+fn what_was_counted_is_read_by_whoever_may_get_its_path() {
+    let cluster = Cluster::with(&requests(7));
+    let cp = &cluster.cp;
+    cp.kubectl(&["create", "serviceaccount", "prometheus"])
+        .expect_success();
+    let token = cp
+        .kubectl(&["create", "token", "prometheus"])
+        .expect_success();
+    let token = format!("--token={}", token.trim());
+    let page = || asked_for("/metrics", &cluster, &[&token]);
+    let complaint = page().expect_err("nobody has allowed it yet");
+    assert!(
+        complaint.contains(
+            r#"User "system:serviceaccount:default:prometheus" cannot get path "/metrics""#
+        ),
+        "{complaint}"
+    );
+
+    cp.kubectl(&[
+        "create",
+        "clusterrole",
+        "scraper",
+        "--verb=get",
+        "--non-resource-url=/metrics",
+    ])
+    .expect_success();
+    cp.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        "scraper",
+        "--clusterrole=scraper",
+        "--serviceaccount=default:prometheus",
+    ])
+    .expect_success();
+    let page = eventually(seconds(30), "the page is allowed", page);
+    // The API server has looked whether we are there.
+    let discovery = r#"apiserver_request_total{verb="GET",group="",version="",resource="",subresource="/apis",scope="",component="",code="200"}"#;
+    assert!(page.contains(discovery), "{page}");
+    println!("{page}");
 }

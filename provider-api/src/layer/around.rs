@@ -46,8 +46,8 @@ pub trait Around<B>: Clone + Send + 'static {
 /// A layer upon a service.
 #[derive(Clone, Debug)]
 pub struct Layered<L, S> {
-    pub(super) layer: L,
-    pub(super) below: S,
+    pub(crate) layer: L,
+    pub(crate) below: S,
 }
 
 impl<L, S, B> Service<Request<B>> for Layered<L, S>

@@ -6,7 +6,10 @@ use http::{Request, Uri};
 use tokio::time::timeout;
 use tower::Layer;
 
-use super::around::{Answer, Answering, Around, Layered};
+use super::{
+    Terminated,
+    around::{Answer, Answering, Around, Layered},
+};
 use crate::{Format, Status, query};
 
 /// Ends a request with 504 when its time is over. Its work is dropped.
@@ -49,7 +52,11 @@ impl<B: Send + 'static> Around<B> for Deadline {
         let format = Format::of_status(&request);
         match timeout(self.time_for(request.uri()), below.call(request)).await {
             Ok(Ok(answer)) => answer,
-            Err(_) => Status::timeout().answer(format),
+            Err(_) => {
+                let mut answer = Status::timeout().answer(format);
+                answer.extensions_mut().insert(Terminated);
+                answer
+            }
         }
     }
 }

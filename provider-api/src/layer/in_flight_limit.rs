@@ -9,6 +9,7 @@ use http::Request;
 use tower::Layer;
 
 use super::{
+    Terminated,
     around::{Answer, Answering, Around, Layered},
     is_health,
 };
@@ -59,7 +60,9 @@ impl<B: Send + 'static> Around<B> for InFlightLimit {
             return answer;
         }
         let Some(_place) = self.places.take() else {
-            return Status::too_many_requests().answer(Format::of_status(&request));
+            let mut answer = Status::too_many_requests().answer(Format::of_status(&request));
+            answer.extensions_mut().insert(Terminated);
+            return answer;
         };
         let Ok(answer) = below.call(request).await;
         answer

@@ -16,7 +16,7 @@ use tracing::{Level, subscriber::DefaultGuard};
 use super::around::{Answer, Answering};
 
 /// A service that answers with what `tell` says of the request.
-pub(super) fn echo(
+pub(crate) fn echo(
     tell: impl Fn(&Request<()>) -> String + Clone + Send + 'static,
 ) -> impl Answering<()> {
     service_fn(move |request| {
@@ -26,16 +26,16 @@ pub(super) fn echo(
 }
 
 /// A service that has no answer, ever.
-pub(super) fn silence() -> impl Answering<()> {
+pub(crate) fn silence() -> impl Answering<()> {
     service_fn(|_| std::future::pending::<Result<Answer, Infallible>>())
 }
 
-pub(super) fn get(uri: &str) -> Request<()> {
+pub(crate) fn get(uri: &str) -> Request<()> {
     Request::get(uri).body(()).unwrap()
 }
 
 /// Asks a service as the server does.
-pub(super) async fn ask(service: impl Answering<()>, request: Request<()>) -> Answered {
+pub(crate) async fn ask(service: impl Answering<()>, request: Request<()>) -> Answered {
     let Ok(answer) = service.oneshot(request).await;
     let (parts, body) = answer.into_parts();
     let body = body
@@ -50,33 +50,33 @@ pub(super) async fn ask(service: impl Answering<()>, request: Request<()>) -> An
 
 /// An answer, read.
 #[derive(Debug)]
-pub(super) struct Answered {
+pub(crate) struct Answered {
     parts: http::response::Parts,
     body: Bytes,
 }
 
 impl Answered {
-    pub(super) fn code(&self) -> u16 {
+    pub(crate) fn code(&self) -> u16 {
         self.parts.status.as_u16()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.parts
             .headers
             .get(name)
             .map(|value| value.to_str().unwrap())
     }
 
-    pub(super) fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+    pub(crate) fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.parts.extensions.get().cloned()
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
     /// Code, reason and message of a Status, which the body has to be.
-    pub(super) fn status(&self) -> (u16, String, String) {
+    pub(crate) fn status(&self) -> (u16, String, String) {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
         assert_eq!(
             (&body["kind"], &body["code"]),
@@ -88,13 +88,13 @@ impl Answered {
 }
 
 /// What is logged on this thread while this lives.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     written: Arc<Mutex<Vec<u8>>>,
     _capturing: DefaultGuard,
 }
 
 impl Lines {
-    pub(super) fn capture() -> Self {
+    pub(crate) fn capture() -> Self {
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::DEBUG)
@@ -112,7 +112,7 @@ impl Lines {
         }
     }
 
-    pub(super) fn read(&self) -> Vec<String> {
+    pub(crate) fn read(&self) -> Vec<String> {
         let written = self.written.lock().unwrap();
         std::str::from_utf8(&written)
             .unwrap()

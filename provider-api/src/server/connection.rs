@@ -30,7 +30,7 @@ use tower::ServiceExt;
 use tracing::debug;
 
 use super::{Limits, stage::Stage};
-use crate::{Ending, PeerCertificates, layer::Answering};
+use crate::{Ending, PeerCertificates, ServerMetrics, layer::Answering};
 
 /// Serves one client until it leaves, misbehaves, or the server ends and its
 /// requests are answered. Nothing that a client does is worth more than a debug
@@ -40,6 +40,7 @@ pub(super) async fn run<S>(
     acceptor: TlsAcceptor,
     service: S,
     limits: Limits,
+    metrics: Option<ServerMetrics>,
     mut stage: watch::Receiver<Stage>,
 ) where
     S: Answering<Incoming>,
@@ -49,7 +50,12 @@ pub(super) async fn run<S>(
         () = Stage::drains(&mut stage) => return,
         shaken = handshake(stream, &acceptor, &limits) => match shaken {
             Some(stream) => stream,
-            None => return,
+            None => {
+                if let Some(metrics) = metrics {
+                    metrics.handshake_failed();
+                }
+                return;
+            }
         },
     };
     let (_, tls) = stream.get_ref();

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use time::macros::datetime;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -32,16 +33,19 @@ struct Running {
     arrived: Arc<Semaphore>,
     /// Permits let requests to `/slow` go on.
     gate: Arc<Semaphore>,
+    metrics: ServerMetrics,
     end: oneshot::Sender<()>,
     ended: JoinHandle<Ended>,
 }
 
 impl Running {
     async fn start(limits: Limits) -> Self {
+        let metrics = ServerMetrics::new(Arc::new(|| datetime!(2026-01-02 03:04:05 UTC)));
         let server = Server::bind(([127, 0, 0, 1], 0).into())
             .await
             .unwrap()
-            .within(limits);
+            .within(limits)
+            .counting(metrics.clone());
         let address = server.local_addr();
         let certificate = ServingCertificate::self_signed(["metrics.default.svc"]).unwrap();
         let rotation = Arc::new(RotatingCertificate::new(certificate.clone()));
@@ -58,6 +62,7 @@ impl Running {
             rotation,
             arrived,
             gate,
+            metrics,
             end,
             ended,
         }
@@ -198,6 +203,10 @@ async fn garbage_instead_of_a_handshake_costs_its_own_connection() {
         .unwrap();
     // The server says no and closes, with an alert or a reset.
     let _ = garbage.read_to_end(&mut Vec::new()).await;
+    let counted = "\napiserver_tls_handshake_errors_total 1\n";
+    while !server.metrics.text().contains(counted) {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(
         server.connect(Protocol::Http2).await.text("/a").await,
         "/a by HTTP/2.0"
