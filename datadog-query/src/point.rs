@@ -2,7 +2,7 @@
 
 use std::{iter, time::Duration};
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::reply::Series;
 
@@ -30,7 +30,8 @@ pub enum NoPoint {
     },
     /// Values are there, but their time is not over yet.
     #[error(
-        "the only value that Datadog sent is of a time that is not over: it counts from {closes}"
+        "the only value that Datadog sent is of a time that is not over: it counts from {}",
+        instant(*closes)
     )]
     OnlyOpenBucket {
         /// When the first of them is complete.
@@ -89,6 +90,12 @@ fn smallest_step(series: &Series) -> Duration {
         .filter(|step| !step.is_zero())
         .min()
         .unwrap_or_default()
+}
+
+/// As Kubernetes writes times, since this is read beside others of its own.
+fn instant(time: OffsetDateTime) -> String {
+    // Only a year beyond 9999 has no such form.
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 #[cfg(test)]
@@ -197,6 +204,14 @@ mod tests {
                 "{points:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_time_from_which_a_value_counts_is_written_as_kubernetes_writes_times() {
+        assert_eq!(
+            NoPoint::OnlyOpenBucket { closes: at(20) }.to_string(),
+            "the only value that Datadog sent is of a time that is not over: it counts from 1970-01-01T00:00:20Z"
+        );
     }
 
     proptest! {
