@@ -3,8 +3,11 @@
 //! version 3, a document a group and version, for whoever asks for one.
 //!
 //! The documents are made once and say the same in every replica, so their
-//! hashes agree: the API server asks every minute for what has changed.
+//! hashes agree: the API server asks every minute for what has changed. Addresses,
+//! hashes and headers are those of
+//! [Kubernetes' own handler](https://github.com/kubernetes/kube-openapi/blob/master/pkg/handler3/handler.go).
 
+mod custom;
 mod described;
 mod edition;
 mod external;
@@ -21,9 +24,10 @@ use http::{
 use http_body_util::Full;
 use serde_json::json;
 
-pub(crate) use self::external::external;
-use self::{described::Described, edition::Edition, page::Page};
-use crate::{Status, query};
+use self::{
+    custom::custom, described::Described, edition::Edition, external::external, page::Page,
+};
+use crate::{Status, custom::CustomVersion, group::Group, query};
 
 /// The documents, ready to be sent.
 pub(crate) struct OpenApi {
@@ -57,18 +61,16 @@ impl Schema {
 }
 
 impl OpenApi {
-    /// The documents of these APIs.
-    pub(crate) fn of(apis: &[fn(Edition) -> Described]) -> Self {
-        let versions: BTreeMap<_, _> = apis
-            .iter()
-            .map(|api| api(Edition::V3))
+    /// The documents of a server that serves these groups.
+    pub(crate) fn of(groups: &[Group]) -> Self {
+        let versions: BTreeMap<_, _> = described(groups, Edition::V3)
             .map(|api| (api.path(), Page::of(&Edition::V3.document(&[api]))))
             .collect();
         let addresses: BTreeMap<_, _> = versions
             .iter()
             .map(|(path, page)| (path, json!({ "serverRelativeURL": address(path, page) })))
             .collect();
-        let all: Vec<_> = apis.iter().map(|api| api(Edition::V2)).collect();
+        let all: Vec<_> = described(groups, Edition::V2).collect();
         Self {
             v2: Page::of(&Edition::V2.document(&all)),
             v3: Page::of(&json!({ "paths": addresses })),
@@ -97,6 +99,15 @@ impl OpenApi {
     }
 }
 
+fn described(groups: &[Group], edition: Edition) -> impl Iterator<Item = Described> {
+    groups.iter().flat_map(move |group| match group {
+        Group::External => vec![external(edition)],
+        Group::Custom => [CustomVersion::V1beta1, CustomVersion::V1beta2]
+            .map(|version| custom(version, edition))
+            .into(),
+    })
+}
+
 /// Under an address with its hash a document never changes. What counts is
 /// `max-age`, a year; `Expires` is for those who know nothing newer, and needs no
 /// clock as long as it is far enough.
@@ -118,151 +129,111 @@ fn address(path: &str, page: &Page) -> String {
     format!("/openapi/v3/{path}?hash={}", page.hash)
 }
 
+/// To the document as it is now. Nobody is to keep that: during an upgrade the
+/// next replica may have the one that was asked for.
 fn moved(address: &str) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    let headers = answer.headers_mut();
     let address = address
         .parse()
         .expect("a group, a version and a hash are ASCII");
-    answer.headers_mut().insert(LOCATION, address);
+    headers.insert(LOCATION, address);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     answer
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use http::header::{ETAG, IF_NONE_MATCH};
     use http_body_util::BodyExt;
     use serde_json::Value;
 
     use super::*;
 
-    const APIS: [fn(Edition) -> Described; 1] = [external];
+    const EXTERNAL: &str = "apis/external.metrics.k8s.io/v1beta1";
 
-    async fn body(answer: Response<Full<Bytes>>) -> Value {
-        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
-    }
-
-    async fn document(schema: &Schema) -> Value {
-        body(
-            OpenApi::of(&APIS)
-                .answer(schema, &Request::new(()))
-                .unwrap(),
-        )
-        .await
-    }
-
-    fn version(hash: Option<&str>) -> Schema {
+    fn version(path: &str, hash: Option<&str>) -> Schema {
         Schema::Version {
-            path: "apis/external.metrics.k8s.io/v1beta1".to_owned(),
+            path: path.to_owned(),
             hash: hash.map(str::to_owned),
         }
     }
 
-    fn answer(schema: &Schema) -> Response<Full<Bytes>> {
-        OpenApi::of(&APIS)
+    fn answer(groups: &[Group], schema: &Schema) -> Response<Full<Bytes>> {
+        OpenApi::of(groups)
             .answer(schema, &Request::new(()))
             .unwrap()
     }
 
-    fn hash() -> String {
-        let tag = answer(&version(None)).headers()[ETAG].clone();
+    async fn document(groups: &[Group], schema: &Schema) -> Value {
+        let answer = answer(groups, schema);
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    }
+
+    fn hash(path: &str) -> String {
+        let tag = answer(&Group::ALL, &version(path, None)).headers()[ETAG].clone();
         tag.to_str().unwrap().trim_matches('"').to_owned()
     }
 
-    /// All that a document refers to.
-    fn references(document: &Value) -> BTreeSet<&str> {
-        match document {
-            Value::Object(fields) => fields
-                .iter()
-                .flat_map(|(key, value)| match value.as_str() {
-                    Some(reference) if key == "$ref" => BTreeSet::from([reference]),
-                    _ => references(value),
-                })
-                .collect(),
-            Value::Array(items) => items.iter().flat_map(references).collect(),
-            _ => BTreeSet::new(),
+    #[tokio::test]
+    async fn the_api_server_finds_the_paths_of_the_groups_that_are_served() {
+        let external = "/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{metricName}";
+        let custom = ["v1beta1", "v1beta2"].map(|version| {
+            let root = format!("/apis/custom.metrics.k8s.io/{version}");
+            [
+                format!("{root}/namespaces/{{namespace}}/metrics/{{metricName}}"),
+                format!("{root}/namespaces/{{namespace}}/{{resource}}/{{name}}/{{metricName}}"),
+                format!("{root}/{{resource}}/{{name}}/{{metricName}}"),
+            ]
+        });
+        let custom = custom.concat();
+        let both = [custom.clone(), vec![external.to_owned()]].concat();
+        for (groups, paths) in [
+            (&[Group::External][..], vec![external.to_owned()]),
+            (&[Group::Custom], custom),
+            (&Group::ALL, both),
+        ] {
+            let document = document(groups, &Schema::V2).await;
+            assert_eq!(document["swagger"], "2.0");
+            let described: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+            assert_eq!(described, paths.iter().collect::<Vec<_>>());
         }
-    }
-
-    fn named<'a>(place: &str, schemas: &'a Value) -> BTreeSet<String> {
-        let names: &'a serde_json::Map<_, _> = schemas.as_object().unwrap();
-        names.keys().map(|name| format!("{place}{name}")).collect()
-    }
-
-    #[tokio::test]
-    async fn every_reference_leads_to_a_schema_and_every_schema_is_referred_to() {
-        let owned = |document: &Value| -> BTreeSet<String> {
-            references(document)
-                .into_iter()
-                .map(str::to_owned)
-                .collect()
-        };
-        let v2 = document(&Schema::V2).await;
-        assert_eq!(owned(&v2), named("#/definitions/", &v2["definitions"]));
-        let v3 = document(&version(None)).await;
-        let schemas = &v3["components"]["schemas"];
-        assert_eq!(owned(&v3), named("#/components/schemas/", schemas));
-    }
-
-    #[tokio::test]
-    async fn the_parameters_in_a_path_are_those_that_are_described() {
-        for document in [document(&Schema::V2).await, document(&version(None)).await] {
-            for (path, item) in document["paths"].as_object().unwrap() {
-                let described: BTreeSet<_> = item["get"]["parameters"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .filter(|parameter| parameter["in"] == "path")
-                    .map(|parameter| parameter["name"].as_str().unwrap())
-                    .collect();
-                let in_path: BTreeSet<_> = path
-                    .split('/')
-                    .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-                    .collect();
-                assert_eq!(described, in_path, "{path}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn the_api_server_keeps_every_path() {
-        let document = document(&Schema::V2).await;
-        assert_eq!(document["swagger"], "2.0");
-        let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
-        assert_eq!(
-            paths,
-            ["/apis/external.metrics.k8s.io/v1beta1/namespaces/{namespace}/{metricName}"]
-        );
     }
 
     #[tokio::test]
     async fn the_index_names_our_versions_under_addresses_that_never_change() {
-        let url = format!(
-            "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash={}",
-            hash()
-        );
+        let custom =
+            ["v1beta1", "v1beta2"].map(|name| format!("apis/custom.metrics.k8s.io/{name}"));
+        let [v1beta1, v1beta2] = &custom;
+        let url = |path| json!({ "serverRelativeURL": format!("/openapi/v3/{path}?hash={}", hash(path)) });
         let expected = json!({
             "paths": {
-                "apis/external.metrics.k8s.io/v1beta1": { "serverRelativeURL": url },
+                v1beta1: url(v1beta1),
+                v1beta2: url(v1beta2),
+                EXTERNAL: url(EXTERNAL),
             },
         });
-        assert_eq!(document(&Schema::V3).await, expected);
+        assert_eq!(document(&Group::ALL, &Schema::V3).await, expected);
 
-        let answer = answer(&version(Some(&hash())));
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(
-            answer.headers()[CACHE_CONTROL],
-            "public, immutable, max-age=31536000"
-        );
-        assert_eq!(answer.headers()[EXPIRES], "Fri, 31 Dec 9999 23:59:59 GMT");
-        assert_eq!(body(answer).await, document(&version(None)).await);
+        for path in [v1beta1, v1beta2, EXTERNAL] {
+            let lasting = version(path, Some(&hash(path)));
+            let headers = answer(&Group::ALL, &lasting).headers().clone();
+            assert_eq!(
+                headers[CACHE_CONTROL],
+                "public, immutable, max-age=31536000"
+            );
+            assert_eq!(headers[EXPIRES], "Fri, 31 Dec 9999 23:59:59 GMT");
+            assert_eq!(
+                document(&Group::ALL, &lasting).await,
+                document(&Group::ALL, &version(path, None)).await
+            );
+        }
     }
 
     #[test]
     fn without_a_hash_the_document_may_change() {
-        let answer = answer(&version(None));
+        let answer = answer(&Group::ALL, &version(EXTERNAL, None));
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()[CACHE_CONTROL], "no-cache, private");
         assert_eq!(answer.headers().get(EXPIRES), None);
@@ -270,23 +241,21 @@ mod tests {
 
     #[test]
     fn another_hash_leads_to_the_document_as_it_is_now() {
-        let answer = answer(&version(Some("0123")));
+        let answer = answer(&Group::ALL, &version(EXTERNAL, Some("0123")));
         assert_eq!(answer.status(), StatusCode::MOVED_PERMANENTLY);
-        let url = format!(
-            "/openapi/v3/apis/external.metrics.k8s.io/v1beta1?hash={}",
-            hash()
-        );
+        let url = format!("/openapi/v3/{EXTERNAL}?hash={}", hash(EXTERNAL));
         assert_eq!(answer.headers()[LOCATION], url);
+        assert_eq!(answer.headers()[CACHE_CONTROL], "no-cache, private");
     }
 
     #[test]
     fn every_document_is_sent_once() {
-        let api = OpenApi::of(&APIS);
+        let api = OpenApi::of(&Group::ALL);
         for schema in [
             Schema::V2,
             Schema::V3,
-            version(None),
-            version(Some(&hash())),
+            version(EXTERNAL, None),
+            version(EXTERNAL, Some(&hash(EXTERNAL))),
         ] {
             let mut request = Request::new(());
             let first = api.answer(&schema, &request).unwrap();
@@ -299,13 +268,15 @@ mod tests {
 
     #[test]
     fn a_version_that_is_not_served_is_not_found() {
-        let api = OpenApi::of(&APIS);
-        for path in ["", "apis", "version", "apis/external.metrics.k8s.io/v1"] {
-            let schema = Schema::Version {
-                path: path.to_owned(),
-                hash: None,
-            };
-            let answer = api.answer(&schema, &Request::new(()));
+        let api = OpenApi::of(&[Group::External]);
+        for path in [
+            "",
+            "apis",
+            "version",
+            "apis/external.metrics.k8s.io/v1",
+            "apis/custom.metrics.k8s.io/v1beta2",
+        ] {
+            let answer = api.answer(&version(path, None), &Request::new(()));
             assert_eq!(answer.map(drop), Err(Status::not_found()), "{path}");
         }
     }

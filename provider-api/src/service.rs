@@ -23,7 +23,7 @@ use crate::{
     encode::Format,
     group::Group,
     health::Check,
-    openapi::{self, OpenApi},
+    openapi::OpenApi,
     route::Destination,
 };
 
@@ -57,8 +57,9 @@ impl MetricsApi {
     /// Serves custom metrics too.
     pub fn and_custom(self, custom: impl CustomMetricsProvider) -> Self {
         Self {
-            custom: Some(Arc::new(custom)),
-            ..self
+            readiness: self.readiness,
+            version: self.version,
+            ..Self::of(self.external, Some(Arc::new(custom)))
         }
     }
 
@@ -66,12 +67,17 @@ impl MetricsApi {
         external: Option<Arc<dyn ExternalMetricsProvider>>,
         custom: Option<Arc<dyn CustomMetricsProvider>>,
     ) -> Self {
+        let groups = [
+            external.as_ref().map(|_| Group::External),
+            custom.as_ref().map(|_| Group::Custom),
+        ];
+        let groups: Vec<_> = groups.into_iter().flatten().collect();
         Self {
             external,
             custom,
             readiness: Arc::new(Vec::new),
             version: "".into(),
-            schemas: Arc::new(OpenApi::of(&[openapi::external])),
+            schemas: Arc::new(OpenApi::of(&groups)),
         }
     }
 

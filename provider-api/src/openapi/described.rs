@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 /// A version of a group.
-pub(crate) struct Described {
+pub(super) struct Described {
     pub(super) group: &'static str,
     pub(super) version: &'static str,
     pub(super) reads: Vec<Read>,
     /// Every schema that the reads lead to, by name.
-    pub(super) schemas: Vec<(&'static str, Value)>,
+    pub(super) schemas: Vec<(String, Value)>,
 }
 
 /// Something that can be read.
@@ -16,14 +16,14 @@ pub(super) struct Read {
     /// What follows the group and the version in the path.
     pub(super) path: &'static str,
     /// Unlike any other's in the cluster.
-    pub(super) id: &'static str,
+    pub(super) id: String,
     pub(super) description: &'static str,
     /// Kubernetes' word for it.
     pub(super) verb: &'static str,
     /// What comes: its kind, and the name of its schema.
     pub(super) kind: &'static str,
-    pub(super) schema: &'static str,
-    pub(super) parameters: Vec<Parameter>,
+    pub(super) schema: String,
+    pub(super) parameters: &'static [Parameter],
 }
 
 /// A text that the client chooses.
@@ -49,7 +49,13 @@ impl Described {
 }
 
 impl Parameter {
-    pub(super) fn path(name: &'static str, description: &'static str) -> Self {
+    pub(super) const PRETTY: Self = Self::query("pretty", "If `true`, JSON is indented.");
+    pub(super) const TIMEOUT: Self = Self::query(
+        "timeout",
+        "How long an answer is waited for, such as `10s`.",
+    );
+
+    pub(super) const fn path(name: &'static str, description: &'static str) -> Self {
         Self {
             place: Place::Path,
             name,
@@ -57,7 +63,7 @@ impl Parameter {
         }
     }
 
-    pub(super) fn query(name: &'static str, description: &'static str) -> Self {
+    pub(super) const fn query(name: &'static str, description: &'static str) -> Self {
         Self {
             place: Place::Query,
             name,

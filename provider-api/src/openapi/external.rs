@@ -12,69 +12,46 @@ use crate::ExternalMetric;
 const LIST: &str = "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValueList";
 const VALUE: &str = "io.k8s.metrics.pkg.apis.external_metrics.v1beta1.ExternalMetricValue";
 
+const NAMESPACE: Parameter =
+    Parameter::path("namespace", "The namespace of the autoscaler that asks.");
+const METRIC: Parameter = Parameter::path("metricName", "The name of the metric.");
+const SERIES: Parameter = Parameter::query(
+    "labelSelector",
+    "Which series of the metric are meant. Without it, all.",
+);
+
 /// `external.metrics.k8s.io/v1beta1`
-pub(crate) fn external(edition: Edition) -> Described {
+pub(super) fn external(edition: Edition) -> Described {
+    let api_version = (ExternalMetric::GROUP, ExternalMetric::VERSION);
     Described {
         group: ExternalMetric::GROUP,
         version: ExternalMetric::VERSION,
         reads: vec![Read {
             path: "/namespaces/{namespace}/{metricName}",
-            id: "listExternalMetricsV1beta1NamespacedMetric",
+            id: "listExternalMetricsV1beta1NamespacedMetric".to_owned(),
             description: "The values of an external metric.",
             verb: "list",
             kind: ExternalMetric::KIND,
-            schema: LIST,
-            parameters: vec![
-                Parameter::path(
-                    "namespace",
-                    "The namespace of whoever scales by the metric.",
-                ),
-                Parameter::path("metricName", "The name of the metric."),
-                Parameter::query(
-                    "labelSelector",
-                    "Which series of the metric are meant. Without it, all.",
-                ),
-                Parameter::query(
-                    "timeout",
-                    "How long an answer is waited for, such as `10s`.",
-                ),
-                Parameter::query("pretty", "If `true`, JSON is indented."),
+            schema: LIST.to_owned(),
+            parameters: &[
+                NAMESPACE,
+                METRIC,
+                SERIES,
+                Parameter::TIMEOUT,
+                Parameter::PRETTY,
             ],
         }],
         schemas: vec![
-            (LIST, list(edition)),
-            (VALUE, value(edition)),
+            (
+                LIST.to_owned(),
+                edition.list(api_version, ExternalMetric::KIND, VALUE),
+            ),
+            (VALUE.to_owned(), value(edition)),
             meta::list_meta(),
             meta::quantity(edition),
             meta::time(),
         ],
     }
-}
-
-fn list(edition: Edition) -> Value {
-    json!({
-        "description": "The values of an external metric. Whoever scales by them adds them up.",
-        "type": "object",
-        "required": ["items"],
-        "properties": {
-            "apiVersion": {
-                "description": "The group and version of this list.",
-                "type": "string",
-            },
-            "kind": { "description": "The kind of this list.", "type": "string" },
-            "metadata": edition.field(meta::LIST_META, "Empty."),
-            "items": {
-                "description": "A value for each series.",
-                "type": "array",
-                "items": edition.reference(VALUE),
-            },
-        },
-        "x-kubernetes-group-version-kind": [{
-            "group": ExternalMetric::GROUP,
-            "version": ExternalMetric::VERSION,
-            "kind": ExternalMetric::KIND,
-        }],
-    })
 }
 
 fn value(edition: Edition) -> Value {
@@ -133,8 +110,9 @@ mod tests {
         let served = serde_json::to_value(ExternalMetricValueList { items }).unwrap();
 
         for edition in [Edition::V2, Edition::V3] {
-            assert_eq!(keys(&served), keys(&list(edition)["properties"]));
-            let value = value(edition);
+            let schemas: BTreeMap<_, _> = external(edition).schemas.into_iter().collect();
+            assert_eq!(keys(&served), keys(&schemas[LIST]["properties"]));
+            let value = &schemas[VALUE];
             assert_eq!(keys(&served["items"][0]), keys(&value["properties"]));
             let required = value["required"].as_array().unwrap();
             let required: BTreeSet<_> = required.iter().flat_map(Value::as_str).collect();

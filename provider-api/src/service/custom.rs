@@ -38,13 +38,13 @@ mod tests {
     use async_trait::async_trait;
     use http::header::ACCEPT;
     use http_body_util::BodyExt;
-    use serde_json::{Value, json};
+    use serde_json::{Map, Value, json};
     use time::macros::datetime;
     use tower::ServiceExt;
 
     use super::*;
     use crate::{
-        CustomMetricValue, DescribedObject, ExternalMetric, ExternalMetricValue,
+        Check, CustomMetricValue, DescribedObject, ExternalMetric, ExternalMetricValue,
         ExternalMetricsProvider, ListedMetric, MetricName, MetricsApi, ObjectName, Refusal,
         Selector,
     };
@@ -230,9 +230,31 @@ mod tests {
             ];
             assert_eq!(codes, served, "{tail}");
         }
-        for (api, groups) in [(external(), 1), (custom(), 1), (both(), 2)] {
-            let listed = get(api, "/apis").await.1["groups"].as_array().map(Vec::len);
-            assert_eq!(listed, Some(groups));
+        for (api, groups, versions) in [(external(), 1, 1), (custom(), 1, 2), (both(), 2, 3)] {
+            let listed = get(api.clone(), "/apis").await.1["groups"]
+                .as_array()
+                .map(Vec::len);
+            let described = get(api, "/openapi/v3").await.1["paths"]
+                .as_object()
+                .map(Map::len);
+            assert_eq!((listed, described), (Some(groups), Some(versions)));
         }
+    }
+
+    #[tokio::test]
+    async fn custom_metrics_come_to_an_api_that_stays_as_it_was() {
+        let api = MetricsApi::new(Nothing)
+            .version("v1.2.3")
+            .ready_when(|| {
+                vec![Check {
+                    name: "refresh",
+                    outcome: Err("not yet".to_owned()),
+                }]
+            })
+            .and_custom(Pods);
+        let version = get(api.clone(), "/version").await.1;
+        assert_eq!(version["gitVersion"], "v1.2.3");
+        let probe = Request::get("/readyz").body(()).unwrap();
+        assert_eq!(api.oneshot(probe).await.unwrap().status(), 500);
     }
 }
