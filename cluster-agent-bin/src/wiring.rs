@@ -6,7 +6,7 @@ use datadog_query::{Client, InvalidLeaf, Leaf, LeafSettings};
 use metrics_store::Store;
 use provider_api::{
     AccessLog, Answering, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic, Check,
-    Deadline, InFlightLimit, MetricsApi, RequestId, ServerMetrics,
+    Deadline, Impersonate, InFlightLimit, MetricsApi, RequestId, ServerMetrics,
 };
 use secrecy::ExposeSecret;
 use tower::ServiceBuilder;
@@ -59,8 +59,9 @@ pub(crate) fn metrics_api<B: Send + 'static>(
         .layer(InFlightLimit::default())
         // and what takes too long is given up: asking who somebody is takes time.
         .layer(Deadline::default())
-        // Who asks,
+        // Who asks, and as whom,
         .layer(Authenticate::by(authenticators))
+        .layer(Impersonate::by(Arc::clone(&authorizer)))
         // and whether they may, before they learn what there is.
         .layer(Authorize::by(authorizer))
         // What was counted, for those who may read it.

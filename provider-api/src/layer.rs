@@ -10,7 +10,8 @@
 //! 5. [`InFlightLimit`]: what is too much is refused before it costs anything.
 //! 6. [`Deadline`]: from here on, time counts; asking who somebody is takes some.
 //! 7. [`Authenticate`]: who asks.
-//! 8. [`Authorize`]: and whether they may, before they learn what exists.
+//! 8. [`Impersonate`]: as whom.
+//! 9. [`Authorize`]: and whether they may, before they learn what exists.
 
 mod access_log;
 mod around;
@@ -19,6 +20,7 @@ mod authorize;
 mod catch_panic;
 #[cfg(feature = "server")]
 mod deadline;
+mod impersonate;
 mod in_flight_limit;
 mod request_id;
 #[cfg(test)]
@@ -32,6 +34,7 @@ pub use self::{
     authenticate::Authenticate,
     authorize::Authorize,
     catch_panic::CatchPanic,
+    impersonate::Impersonate,
     in_flight_limit::InFlightLimit,
     request_id::RequestId,
 };

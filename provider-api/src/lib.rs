@@ -132,8 +132,8 @@ pub use crate::{
 
 // What a request passes on its way.
 pub use crate::layer::{
-    AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, InFlightLimit,
-    Layered, RequestId,
+    AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, Impersonate,
+    InFlightLimit, Layered, RequestId,
 };
 
 #[cfg(feature = "server")]

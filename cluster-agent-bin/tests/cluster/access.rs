@@ -190,3 +190,57 @@ fn what_was_counted_is_read_by_whoever_may_get_its_path() {
     assert!(page.contains(discovery), "{page}");
     println!("{page}");
 }
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
+fn whoever_may_act_as_a_reader_reads() {
+    let cluster = Cluster::with(&requests(7));
+    let cp = &cluster.cp;
+    cp.install("hpa-example/nginx.yaml");
+    cp.install("hpa-example/hpa.yaml");
+    cp.kubectl(&["create", "serviceaccount", "deputy"])
+        .expect_success();
+    cp.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        "readers",
+        "--clusterrole=external-metrics-reader",
+        "--group=readers",
+    ])
+    .expect_success();
+    let token = cp.kubectl(&["create", "token", "deputy"]).expect_success();
+    let token = format!("--token={}", token.trim());
+    let as_reader = [&*token, "--as=alice", "--as-group=readers"];
+    refused(
+        &cluster,
+        &as_reader,
+        r#"User "system:serviceaccount:default:deputy" cannot impersonate resource "users" in API group """#,
+    );
+
+    cp.kubectl(&[
+        "create",
+        "clusterrole",
+        "deputy",
+        "--verb=impersonate",
+        "--resource=users,groups",
+    ])
+    .expect_success();
+    cp.kubectl(&[
+        "create",
+        "clusterrolebinding",
+        "deputy",
+        "--clusterrole=deputy",
+        "--serviceaccount=default:deputy",
+    ])
+    .expect_success();
+    eventually(seconds(30), "the deputy reads as a reader", || {
+        asked(&cluster, &as_reader)
+    });
+    // And still not as anybody else.
+    refused(
+        &cluster,
+        &[&token, "--as=alice"],
+        r#"User "alice" cannot list"#,
+    );
+    refused(&cluster, &[&token], r#"deputy" cannot list"#);
+}

@@ -66,7 +66,7 @@ impl<B: Send + 'static> Around<B> for Authorize {
     }
 }
 
-async fn decide(
+pub(super) async fn decide(
     authorizer: &dyn Authorizer,
     user: &User,
     action: &Action,

@@ -85,8 +85,10 @@ impl Status {
                     "" => "at the cluster scope".to_owned(),
                     _ => format!("in the namespace \"{namespace}\""),
                 };
+                // The group of what Kubernetes had first has no name.
+                let dot = if group.is_empty() { "" } else { "." };
                 let message = format!(
-                    "{resource}.{group}{object_quoted} is forbidden: User \"{name}\" cannot {verb} resource \"{resource}{sub}\" in API group \"{group}\" {scope}"
+                    "{resource}{dot}{group}{object_quoted} is forbidden: User \"{name}\" cannot {verb} resource \"{resource}{sub}\" in API group \"{group}\" {scope}"
                 );
                 let details = StatusDetails {
                     name: object.clone(),
