@@ -68,6 +68,8 @@
 //! It never fetches a metric, keeps one or reads the clock: the provider does.
 
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod custom;
 mod discovery;
 mod encode;
