@@ -75,7 +75,9 @@ impl ControlPlane {
 
     /// What the API server has written since it was started last.
     pub(crate) fn apiserver_log(&self) -> String {
-        self.apiserver.as_ref().map_or_else(String::new, Process::log)
+        self.apiserver
+            .as_ref()
+            .map_or_else(String::new, Process::log)
     }
 
     /// Ends etcd as a crash would; its data stay.
