@@ -75,6 +75,19 @@ fn a_request_answered_in_protobuf(bencher: Bencher<'_, '_>, autoscalers: usize) 
         .bench_values(|request| body(&api, request));
 }
 
+/// What is left of a request's time when nobody asks who sends it, logs it or counts it.
+#[divan::bench(args = AUTOSCALERS, sample_count = 300, sample_size = 100)]
+fn a_request_without_the_layers(bencher: Bencher<'_, '_>, autoscalers: usize) {
+    let (bare, metrics) = (MetricsApi::new(answered(autoscalers)), metrics(autoscalers));
+    let layered = stack(answered(autoscalers));
+    let asked = || request(&metrics[autoscalers - 1], JSON);
+    assert_eq!(body(&bare, asked()), body(&layered, asked()));
+    let next = Walk::over(autoscalers);
+    bencher
+        .with_inputs(|| request(&metrics[next.step()], JSON))
+        .bench_values(|request| body(&bare, request));
+}
+
 // Two threads wake up at different times: a sample is long, so that they read
 // together for most of it.
 #[divan::bench(args = AUTOSCALERS, threads = [1, 2], sample_count = 100, sample_size = 10_000)]
