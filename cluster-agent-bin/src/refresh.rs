@@ -91,7 +91,10 @@ impl<S: Exchange> Refresh<S> {
             .patience(UNTOLD_PATIENCE)
             .map(|patience| asked + patience);
         if let Some(resume) = resume {
-            warn!("Datadog's rate limit is reached: nothing is asked before {resume}");
+            warn!(
+                "Datadog's rate limit is reached: nothing is asked for {} s",
+                (resume - asked).whole_seconds()
+            );
         }
         let mut silent = Vec::new();
         for (query, answer) in answers.by_query {
