@@ -17,6 +17,7 @@ mod openapi;
 mod protobuf;
 mod refused;
 mod report;
+mod selected;
 mod served;
 mod serving;
 mod stub;
@@ -45,6 +46,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         discovery::CASES,
         openapi::CASES,
         served::CASES,
+        selected::CASES,
         refused::CASES,
         authentication::CASES,
         authorization::CASES,

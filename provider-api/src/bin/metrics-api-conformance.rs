@@ -15,7 +15,10 @@ use clap::Parser;
 use provider_api::conformance::{Handout, Stub, Subject, Surroundings, run};
 
 #[derive(Parser)]
-#[command(version, about = "Asks a metrics API server whether it keeps the contract of Kubernetes")]
+#[command(
+    version,
+    about = "Asks a metrics API server whether it keeps the contract of Kubernetes"
+)]
 enum Command {
     /// Stand in for a Kubernetes API server, until interrupted
     Stub(StubArguments),
