@@ -1,7 +1,7 @@
 //! Does a server keep the contract of the metrics API? Named cases, asked over the
 //! wire, of a server in any language.
 //!
-//! A [`Case`] states a promise and who relies on it. [`run`] asks them all of a
+//! A case states a promise and who relies on it. [`run`] asks them all of a
 //! [`Subject`], and tells for each what was expected and what was seen. What a server
 //! asks its cluster about its clients is seen by a [`Stub`] in the cluster's place.
 //!
