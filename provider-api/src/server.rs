@@ -48,7 +48,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 ///
 /// use provider_api::{
 ///     AccessLog, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic, Clock, Deadline,
-///     ExternalMetricsProvider, InFlightLimit, MetricsApi, RequestId, Server, ServingCertificate,
+///     ExternalMetricsProvider, Impersonate, InFlightLimit, MetricsApi, RequestId, Server,
+///     ServerMetrics, ServingCertificate,
 /// };
 /// use tower::ServiceBuilder;
 ///
@@ -59,18 +60,22 @@ const PAUSE: Duration = Duration::from_millis(500);
 ///     clock: Arc<dyn Clock>,
 ///     shutdown: impl Future<Output = ()>,
 /// ) -> Result<(), Box<dyn std::error::Error>> {
+///     let metrics = ServerMetrics::new(clock.clone());
 ///     let api = ServiceBuilder::new()
 ///         .layer(RequestId::default())
 ///         .layer(AccessLog::new(clock))
+///         .layer(metrics.clone())
 ///         .layer(CatchPanic)
 ///         .layer(InFlightLimit::default())
 ///         .layer(Deadline::default())
 ///         .layer(Authenticate::by(authenticators))
+///         .layer(Impersonate::by(authorizer.clone()))
 ///         .layer(Authorize::by(authorizer))
+///         .layer(metrics.page())
 ///         .service(MetricsApi::new(provider));
 ///     let certificate = ServingCertificate::self_signed(["metrics.default.svc"])?;
 ///     let server = Server::bind(([0, 0, 0, 0], 6443).into()).await?;
-///     server.serve(Arc::new(certificate), api, shutdown).await;
+///     server.counting(metrics).serve(Arc::new(certificate), api, shutdown).await;
 ///     Ok(())
 /// }
 /// ```
