@@ -12,6 +12,7 @@ use std::{
 use datadog_query::{Aggregator, BatchLimits, Endpoint, Keys, Rollup};
 use metrics_store::{Policy, Template};
 use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error};
 use time::Duration;
 
 use self::reader::{Mistakes, Reader};
@@ -241,12 +242,27 @@ fn self_signed(read: &mut Reader<'_>) -> Certificate {
 }
 
 /// What Datadog's agent hands to the API server as flags.
-#[derive(Default, serde::Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 struct Flags {
     tls_cert_file: Option<PathBuf>,
     tls_private_key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "flag")]
     secure_port: Option<u16>,
+}
+
+/// Flags are texts for Datadog's agent; a number is understood as well.
+fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u16>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a port is wanted")]
+    enum Flag {
+        Number(u16),
+        Text(String),
+    }
+    match Flag::deserialize(value)? {
+        Flag::Number(port) => Ok(Some(port)),
+        Flag::Text(text) => text.parse().map(Some).map_err(D::Error::custom),
+    }
 }
 
 #[cfg(test)]
@@ -370,6 +386,21 @@ mod tests {
             r#"{"audit-log-path": "-"}"#,
         )]);
         assert!(told.contains("unknown field `audit-log-path`"), "{told}");
+    }
+
+    #[test]
+    fn a_port_among_the_flags_is_a_text_or_a_number() {
+        for (flags, port) in [
+            (r#"{"secure-port": "6443"}"#, 6443),
+            (r#"{"secure-port": 443}"#, 443),
+            ("{}", 8443),
+        ] {
+            let config = Config::of(&variables(&[(
+                "DD_EXTERNAL_METRICS_PROVIDER_CONFIG",
+                flags,
+            )]));
+            assert_eq!(config.unwrap().server.port, port, "{flags}");
+        }
     }
 
     #[test]

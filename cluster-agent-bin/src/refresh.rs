@@ -304,7 +304,7 @@ mod tests {
             scene
                 .told(&metric)
                 .unwrap_err()
-                .contains("allows no more calls now")
+                .contains("its rate limit is reached")
         );
 
         let faults = json!([{ "answer": "too_many_requests" }]);

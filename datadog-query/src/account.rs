@@ -174,7 +174,7 @@ mod tests {
             (
                 429,
                 r#"{"errors":["Too many requests"]}"#,
-                "api.datadoghq.eu allows no more calls now",
+                "api.datadoghq.eu allows no more calls in this period: its rate limit is reached",
             ),
         ];
         for (status, body, message) in table {
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(42)));
         assert_eq!(
             error.to_string(),
-            "api.datadoghq.eu allows no more calls now: the next period starts in 42 s"
+            "api.datadoghq.eu allows no more calls in this period: its rate limit is reached"
         );
         assert_eq!(refusal(429, &[], "").retry_after(), None);
     }

@@ -39,7 +39,8 @@ pub enum Error {
         text: String,
     },
     /// Too many calls.
-    #[error("{host} allows no more calls now{}", Wait(*retry_after))]
+    // Not for how long: whoever reads this reads it later.
+    #[error("{host} allows no more calls in this period: its rate limit is reached")]
     RateLimited {
         /// Who was asked.
         host: String,
@@ -169,18 +170,6 @@ impl fmt::Display for Text<'_> {
             Ok(())
         } else {
             write!(f, ": {}", self.0)
-        }
-    }
-}
-
-/// `: when`, where it is known.
-struct Wait(Option<Duration>);
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(wait) => write!(f, ": the next period starts in {} s", wait.as_secs()),
-            None => Ok(()),
         }
     }
 }

@@ -56,8 +56,9 @@ async fn serve(config: Config) -> Ended {
     let certificate = serving_certificate(&serving.certificate)?;
     let certificate = Arc::new(RotatingCertificate::new(certificate));
     let socket = Server::bind((Ipv4Addr::UNSPECIFIED, serving.port).into()).await?;
+    let client =
+        wiring::datadog(datadog).map_err(|why| format!("DD_PROXY_HTTPS or HTTPS_PROXY: {why}"))?;
     let cluster = cluster().await?;
-    let client = wiring::datadog(datadog)?;
 
     let store = Store::new(template, policy, Arc::new(clock));
     let news = Arc::new(Notify::new());
