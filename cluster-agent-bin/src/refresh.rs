@@ -6,8 +6,8 @@ use datadog_query::{Client, Exchange, MetricName, NoValue, Query, Window};
 use futures_util::future::join_all;
 use metrics_store::{Answer, Existence, Store, Turn};
 use provider_api::{Clock, ObjectReference};
-use time::{Duration, OffsetDateTime};
-use tokio::sync::Notify;
+use time::Duration;
+use tokio::{sync::Notify, time::sleep_until};
 use tracing::{debug, info, warn};
 
 use crate::edge::WallClock;
@@ -49,27 +49,30 @@ impl<S: Exchange> Refresh<S> {
     /// Asks for every query once a `period`, and in between for those that are new
     /// as `news` tells of them. Never ends.
     pub(crate) async fn run(&mut self, period: Duration, news: &Notify) -> Infallible {
+        let clock = self.clock;
         loop {
-            let next = self.clock.now() + period;
-            let mut resume = self.ask(self.store.queries()).await;
+            let next = clock.after(period);
+            let patience = self.ask(self.store.queries()).await;
+            let mut resume = patience.map(|patience| clock.after(patience));
             loop {
                 let until = resume.map_or(next, |resume| resume.max(next));
                 tokio::select! {
-                    () = self.clock.sleep(until - self.clock.now()) => break,
+                    () = sleep_until(until.into()) => break,
                     () = news.notified() => {}
                 }
-                self.clock.sleep(SETTLE).await;
+                clock.sleep(SETTLE).await;
                 // While Datadog wants to be left alone, what is new waits with the rest.
-                if resume.is_none_or(|resume| resume <= self.clock.now()) {
-                    resume = self.ask(self.store.waiting()).await;
+                if resume.is_none_or(|resume| resume <= clock.after(Duration::ZERO)) {
+                    let patience = self.ask(self.store.waiting()).await;
+                    resume = patience.map(|patience| clock.after(patience));
                 }
             }
         }
     }
 
-    /// Asks for `queries` and records what came back. Returns when Datadog may be
-    /// asked again, where it asked for patience.
-    pub(crate) async fn ask(&mut self, queries: Vec<Query>) -> Option<OffsetDateTime> {
+    /// Asks for `queries` and records what came back. Returns for how long Datadog
+    /// wants to be left alone, where it says so.
+    pub(crate) async fn ask(&mut self, queries: Vec<Query>) -> Option<Duration> {
         if queries.is_empty() {
             return None;
         }
@@ -87,13 +90,13 @@ impl<S: Exchange> Refresh<S> {
             calls = answers.calls,
             "asked Datadog"
         );
-        let resume = answers
+        let patience = answers
             .patience(UNTOLD_PATIENCE)
-            .map(|patience| asked + patience);
-        if let Some(resume) = resume {
+            .map(|patience| patience.try_into().unwrap_or(Duration::MAX));
+        if let Some(patience) = patience {
             warn!(
                 "Datadog's rate limit is reached: nothing is asked for {} s",
-                (resume - asked).whole_seconds()
+                patience.whole_seconds()
             );
         }
         let mut silent = Vec::new();
@@ -108,7 +111,7 @@ impl<S: Exchange> Refresh<S> {
             }
         }
         // Values do not wait for what follows, which may take calls of its own.
-        if resume.is_none() {
+        if patience.is_none() {
             self.look_up(silent.iter().filter_map(|(query, _)| query.metric()))
                 .await;
         }
@@ -125,7 +128,7 @@ impl<S: Exchange> Refresh<S> {
                 },
             );
         }
-        resume
+        patience
     }
 
     /// Asks Datadog whether it has metrics of these names, which have no series.
@@ -284,6 +287,7 @@ mod tests {
         );
         // Whether a name exists is not asked at each refresh.
         assert_eq!(scene.calls_to("/api/v1/metrics/nginx.request"), 1);
+        assert_eq!(scene.calls_to("/api/v1/metrics/nginx.requests"), 1);
     }
 
     #[tokio::test]
@@ -295,11 +299,8 @@ mod tests {
         scene
             .datadog
             .set_faults(serde_json::from_value(faults).unwrap());
-        let before = scene.clock.now();
-        let resume = refresh.ask(scene.store.queries()).await.unwrap();
-        assert!(
-            resume >= before + UNTOLD_PATIENCE && resume <= scene.clock.now() + UNTOLD_PATIENCE
-        );
+        let patience = refresh.ask(scene.store.queries()).await;
+        assert_eq!(patience, Some(Duration::minutes(1)));
         assert!(
             scene
                 .told(&metric)
@@ -311,10 +312,10 @@ mod tests {
         scene
             .datadog
             .set_faults(serde_json::from_value(faults).unwrap());
-        let resume = refresh.ask(scene.store.queries()).await.unwrap();
+        let patience = refresh.ask(scene.store.queries()).await.unwrap();
         assert!(
-            resume <= scene.clock.now() + Duration::hours(1),
-            "the simulated limit is an hour's: {resume}"
+            patience <= Duration::hours(1),
+            "the simulated limit is an hour's: {patience}"
         );
 
         scene.datadog.set_faults(Vec::new());

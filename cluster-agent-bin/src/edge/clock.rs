@@ -5,9 +5,16 @@ use std::time::{Duration as StdDuration, Instant};
 use provider_api::Clock;
 use time::{Duration, OffsetDateTime};
 
+/// A longer wait outlives the process, and an instant may not hold it.
+const A_YEAR: StdDuration = StdDuration::from_hours(365 * 24);
+
 /// Tells the time and waits by it. The demo's runs fast, from the past until it
 /// has caught up with the present, so that minutes can be watched in seconds and
 /// the last value is as new as it says.
+///
+/// In the present it tells what the machine's clock tells, which is set while we run:
+/// a machine that starts, or that wakes up, is often wrong at first. Waits are measured
+/// and not told, so they take what they take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WallClock {
     origin: Instant,
@@ -52,13 +59,34 @@ impl WallClock {
         }
     }
 
+    /// What it shows when it has run for `elapsed` and the machine's clock tells `machine`.
+    fn shows(&self, elapsed: Duration, machine: OffsetDateTime) -> OffsetDateTime {
+        let fast = elapsed * self.speed;
+        if fast < self.fast_for {
+            self.start + fast
+        } else {
+            machine
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn elapsed(&self) -> Duration {
+        Duration::try_from(self.origin.elapsed()).unwrap_or(Duration::MAX)
+    }
+
     /// How long to wait, on the machine, until this clock has gone on by `span`.
     fn real_span(&self, span: Duration) -> StdDuration {
-        let fast = (self.start + self.fast_for - self.now())
+        let fast = (self.fast_for - self.elapsed() * self.speed)
             .clamp(Duration::ZERO, span.max(Duration::ZERO));
         (fast / self.speed + (span - fast))
             .try_into()
             .unwrap_or_default()
+    }
+
+    /// When `span` will have gone by on this clock, however it is set meanwhile.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn after(&self, span: Duration) -> Instant {
+        Instant::now() + self.real_span(span).min(A_YEAR)
     }
 
     /// Waits until `span` has gone by on this clock.
@@ -70,9 +98,7 @@ impl WallClock {
 impl Clock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> OffsetDateTime {
-        let real = Duration::try_from(self.origin.elapsed()).unwrap_or(Duration::MAX);
-        let fast = (real * self.speed).min(self.fast_for);
-        self.start + fast + (real - fast / self.speed)
+        self.shows(self.elapsed(), OffsetDateTime::now_utc())
     }
 }
 
@@ -100,5 +126,17 @@ mod tests {
             clock.real_span(Duration::seconds(24)) <= StdDuration::from_secs(1),
             "{clock:?}"
         );
+    }
+    #[test]
+    fn a_clock_that_has_caught_up_is_set_when_the_machines_is() {
+        let clock = WallClock::catching_up(Duration::minutes(14), 24.0);
+        let machine = clock.start + Duration::hours(5);
+        let shown = |elapsed| clock.shows(elapsed, machine);
+        assert_eq!(
+            shown(Duration::seconds(1)),
+            clock.start + Duration::seconds(24)
+        );
+        assert_eq!(shown(Duration::minutes(1)), machine);
+        assert_eq!(WallClock::real().shows(Duration::ZERO, machine), machine);
     }
 }
