@@ -4,9 +4,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Lines},
+    net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -73,11 +74,33 @@ fn a_kubeconfig_that_is_no_yaml_is_refused_and_not_shown() {
     assert!(!output.status.success());
 }
 
+/// The line in which it says where it serves, and the lines after it.
+fn serving(agent: &mut Running) -> (String, Lines<BufReader<ChildStderr>>) {
+    let mut log = BufReader::new(agent.0.stderr.take().unwrap()).lines();
+    let mut lines = log.by_ref().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("serving")).unwrap();
+    (line, log)
+}
+
+#[test]
+fn it_listens_for_both_families_of_addresses_where_the_machine_has_both() {
+    let mut agent = Running(start(&kubeconfig("both.kubeconfig", "")).spawn().unwrap());
+    let (line, _log) = serving(&mut agent);
+    let (_, port) = line.split_once(" address=").unwrap();
+    let port: u16 = port
+        .split([' ', ':'])
+        .find_map(|word| word.parse().ok())
+        .unwrap();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
+    }
+}
+
 #[test]
 fn a_log_that_nobody_reads_any_more_ends_nothing() {
     let mut agent = Running(start(&kubeconfig("good.kubeconfig", "")).spawn().unwrap());
-    let mut log = BufReader::new(agent.0.stderr.take().unwrap()).lines();
-    assert!(log.any(|line| line.unwrap().contains("serving")));
+    let (_, log) = serving(&mut agent);
     // The API server does not answer, which is worth a line about every second; and so is
     // the signal that ends it.
     drop(log);

@@ -1,6 +1,12 @@
 //! `start`: serves the external metrics of a cluster.
 
-use std::{convert::Infallible, future::pending, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::pending,
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use datadog_query::{Client, Exchange};
 use k8s_adapter::{
@@ -8,7 +14,9 @@ use k8s_adapter::{
     watch_autoscalers,
 };
 use metrics_store::Store;
-use provider_api::{Authenticator, Check, Limits, RotatingCertificate, Server, ServerMetrics};
+use provider_api::{
+    Authenticator, Check, Limits, RotatingCertificate, Server, ServerError, ServerMetrics,
+};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -55,7 +63,7 @@ async fn serve(config: Config) -> Ended {
     // What can fail for good fails here, before anybody is told that we serve.
     let certificate = serving_certificate(&serving.certificate)?;
     let certificate = Arc::new(RotatingCertificate::new(certificate));
-    let socket = Server::bind((Ipv4Addr::UNSPECIFIED, serving.port).into()).await?;
+    let socket = listen(serving.port).await?;
     let client =
         wiring::datadog(datadog).map_err(|why| format!("DD_PROXY_HTTPS or HTTPS_PROXY: {why}"))?;
     let cluster = cluster().await?;
@@ -136,6 +144,15 @@ async fn serve(config: Config) -> Ended {
         n => warn!("ended, and {n} connections had to be cut off"),
     }
     Ok(())
+}
+
+/// On every address of the machine. A socket of IPv6 takes the calls of both families; where
+/// there is none, all calls are IPv4's.
+async fn listen(port: u16) -> Result<Server, ServerError> {
+    match Server::bind((Ipv6Addr::UNSPECIFIED, port).into()).await {
+        Ok(both) => Ok(both),
+        Err(_) => Server::bind((Ipv4Addr::UNSPECIFIED, port).into()).await,
+    }
 }
 
 /// Before these hold, whoever is sent to us would be told wrongly that there is no such
