@@ -9,7 +9,11 @@ mod edge;
 mod refresh;
 mod wiring;
 
-use std::{error::Error, io, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -47,10 +51,12 @@ fn main() -> ExitCode {
         Command::SimulateDatadog(arguments) => {
             command::simulate_datadog::run(&arguments, &variables)
         }
-        Command::Version => {
-            println!("datadog-cluster-agent {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
+        Command::Version => writeln!(
+            io::stdout(),
+            "datadog-cluster-agent {}",
+            env!("CARGO_PKG_VERSION")
+        )
+        .map_err(Into::into),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,8 +89,6 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -58,7 +59,7 @@ async fn serve(scenario: Scenario, address: SocketAddr) -> Ended {
     let socket = SimulatedDatadog::bind(address).await.map_err(|why| {
         format!("cannot listen on {address}: {why}: choose another address with --listen")
     })?;
-    println!("listening on {}", socket.url());
+    writeln!(io::stdout(), "listening on {}", socket.url())?;
     let simulator = Arc::new(Simulator::new(scenario, clock.now()));
     tokio::select! {
         never = socket.serve(simulator, clock) => match never {},
