@@ -160,3 +160,18 @@ fn describe_hpa_says_why_there_is_no_value_and_other_metrics_go_on() {
         "a key is in the log: {log}"
     );
 }
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
+fn an_hpa_reads_a_metric_whose_name_has_capitals() {
+    let cluster = Cluster::with(&json!([{ "metric": "Queue.Depth", "shape": { "constant": 9 } }]));
+    cluster.scale_web_on(&json!({ "name": "Queue.Depth" }));
+    eventually(seconds(30), "the HPA reads it", || {
+        let shown = cluster.cp.kubectl(&["get", "hpa", "web"]).success()?;
+        if shown.contains("9/9 (avg)") {
+            Ok(())
+        } else {
+            Err(shown)
+        }
+    });
+}
