@@ -30,11 +30,10 @@ use crate::{
     wiring,
 };
 
-/// The story on its own clock: the rush ends in the seventh minute, and an autoscaler
-/// waits five minutes before it takes replicas away.
+/// The story on its own clock, which runs fast for so long and no longer: the rush ends
+/// in the seventh minute, and an autoscaler waits five minutes before it takes replicas
+/// away.
 const LENGTH: Duration = Duration::minutes(14);
-/// A story that has not come to its end by then does not.
-const TOO_LONG: Duration = Duration::minutes(20);
 const REFRESH: Duration = Duration::seconds(30);
 
 #[derive(Debug, clap::Args)]
@@ -261,7 +260,7 @@ impl Plot {
                 .map(|(target, start, most, _)| (target.clone(), *start, *most));
             return Some(Ending::Told(told.collect()));
         }
-        (at >= TOO_LONG).then_some(Ending::Unfinished)
+        (at >= LENGTH).then_some(Ending::Unfinished)
     }
 }
 
@@ -271,7 +270,7 @@ fn closing(ending: &Ending, keep: bool, datadog: &str) -> Vec<String> {
             .iter()
             .map(|(target, start, most)| format!("The story is told: {target} went from {start} to {most} replicas and back to {start}."))
             .collect(),
-        Ending::Unfinished => vec!["The replicas did not come back to where they began in twenty minutes of the story: the story ends here.".to_owned()],
+        Ending::Unfinished => vec!["The replicas are not back where they began, and the fourteen minutes of the story are over.".to_owned()],
         Ending::Stopped => vec!["Stopped.".to_owned()],
     };
     if keep && !matches!(ending, Ending::Stopped) {
