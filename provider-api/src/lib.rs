@@ -149,5 +149,6 @@ pub use crate::clock::Clock;
 
 #[cfg(feature = "server")]
 pub use crate::server::{
-    CertificateError, Ended, Limits, RotatingCertificate, Server, ServerError, ServingCertificate,
+    CertificateError, Ended, Lifetimes, Limits, OwnCertificate, RotatingCertificate, Server,
+    ServerError, ServingCertificate,
 };

@@ -8,9 +8,11 @@ mod certificate;
 mod connection;
 mod error;
 mod limits;
+mod own_certificate;
 mod rotation;
 mod stage;
 mod tls;
+mod validity;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ pub use self::{
     certificate::ServingCertificate,
     error::{CertificateError, ServerError},
     limits::Limits,
+    own_certificate::{Lifetimes, OwnCertificate},
     rotation::RotatingCertificate,
 };
 use crate::{ServerMetrics, layer::Answering};

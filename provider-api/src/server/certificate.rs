@@ -13,7 +13,7 @@ use rustls::{
 use super::CertificateError;
 
 /// The names by which a server is reached on its own machine.
-const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+pub(super) const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// A certificate chain and the private key that belongs to it.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl ServingCertificate {
             .chain(LOOPBACK.into_iter().map(str::to_owned))
             .collect();
         let names: Vec<String> = names.into_iter().collect();
-        let failed = |source| CertificateError::SelfSigned {
+        let failed = |source| CertificateError::Unmakeable {
             names: names.join(", "),
             source,
         };
@@ -152,7 +152,7 @@ mod tests {
     fn a_name_that_no_certificate_can_hold_is_named() {
         assert_eq!(
             message(ServingCertificate::self_signed(["metrics.müller.svc"])),
-            "cannot make a self-signed certificate for 127.0.0.1, ::1, localhost, metrics.müller.svc"
+            "cannot make a certificate for 127.0.0.1, ::1, localhost, metrics.müller.svc"
         );
     }
 

@@ -46,11 +46,21 @@ impl ServerError {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A certificate cannot be made for these names.
-    #[error("cannot make a self-signed certificate for {names}")]
-    SelfSigned {
+    #[error("cannot make a certificate for {names}")]
+    Unmakeable {
         /// The names, as given.
         names: String,
         /// What is wrong with them.
+        #[source]
+        source: rcgen::Error,
+    },
+    /// The machine cannot make a private key.
+    #[error("cannot make a private key")]
+    Generate(#[source] rcgen::Error),
+    /// The authority that is kept cannot issue a certificate.
+    #[error("the certificate authority that is kept cannot issue a certificate")]
+    Authority {
+        /// What is wrong with it.
         #[source]
         source: rcgen::Error,
     },
