@@ -5,9 +5,7 @@ mod certificate;
 mod clock;
 mod log;
 mod runtime;
-mod signals;
 mod simulator;
-mod supervise;
 
 pub(crate) use self::{
     blocking::bounded,
@@ -15,7 +13,5 @@ pub(crate) use self::{
     clock::WallClock,
     log::log_to_stderr,
     runtime::block_on,
-    signals::Shutdown,
     simulator::SimulatedDatadog,
-    supervise::supervised,
 };

@@ -149,6 +149,6 @@ pub use crate::clock::Clock;
 
 #[cfg(feature = "server")]
 pub use crate::server::{
-    CertificateError, Ended, Lifetimes, Limits, OwnCertificate, RotatingCertificate, Server,
-    ServerError, ServingCertificate,
+    CertificateError, Ended, Lifetimes, Limits, MetricsServer, OwnCertificate, RotatingCertificate,
+    Server, ServerError, ServingCertificate, Shutdown,
 };

@@ -8,9 +8,12 @@ mod certificate;
 mod connection;
 mod error;
 mod limits;
+mod metrics_server;
 mod own_certificate;
 mod rotation;
+mod signals;
 mod stage;
+mod supervise;
 mod tls;
 mod validity;
 
@@ -35,8 +38,10 @@ pub use self::{
     certificate::ServingCertificate,
     error::{CertificateError, ServerError},
     limits::Limits,
+    metrics_server::MetricsServer,
     own_certificate::{Lifetimes, OwnCertificate},
     rotation::RotatingCertificate,
+    signals::Shutdown,
 };
 use crate::{ServerMetrics, layer::Answering};
 

@@ -41,7 +41,7 @@ use crate::{
 pub struct MetricsApi {
     external: Option<Arc<dyn ExternalMetricsProvider>>,
     custom: Option<Arc<dyn CustomMetricsProvider>>,
-    readiness: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+    readiness: Vec<Arc<dyn Fn() -> Vec<Check> + Send + Sync>>,
     version: Arc<str>,
     schemas: Arc<OpenApi>,
 }
@@ -78,19 +78,31 @@ impl MetricsApi {
         Self {
             external,
             custom,
-            readiness: Arc::new(Vec::new),
+            readiness: Vec::new(),
             version: "".into(),
             schemas: Arc::new(OpenApi::of(&groups)),
         }
     }
 
-    /// Answers `/readyz` by these checks. They are made for each probe, so they
-    /// look at what is known and do not find out.
-    pub fn ready_when(self, checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
-        Self {
-            readiness: Arc::new(checks),
-            ..self
-        }
+    /// Answers `/readyz` by these checks, and by those of other calls. They are made for
+    /// each probe, so they look at what is known and do not find out.
+    pub fn ready_when(mut self, checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
+        self.readiness.push(Arc::new(checks));
+        self
+    }
+
+    /// What is served, as `external.metrics.k8s.io/v1beta1`.
+    pub fn group_versions(&self) -> Vec<String> {
+        let served = |group: &Group| match group {
+            Group::External => self.external.is_some(),
+            Group::Custom => self.custom.is_some(),
+        };
+        let groups = Group::ALL.into_iter().filter(served);
+        let named = |group: Group| {
+            let versions = group.versions().iter();
+            versions.map(move |version| format!("{}/{version}", group.name()))
+        };
+        groups.flat_map(named).collect()
     }
 
     /// Answers `/version` by this version of the server.
@@ -134,7 +146,8 @@ impl MetricsApi {
             }
             Destination::Schema(schema) => self.schemas.answer(&schema, request),
             Destination::Health(probe) => {
-                Ok(probe.answer(&*self.readiness, request.extensions().get()))
+                let checks = || self.readiness.iter().flat_map(|checks| checks()).collect();
+                Ok(probe.answer(&checks, request.extensions().get()))
             }
             Destination::Version => {
                 let version = json!({

@@ -15,7 +15,7 @@ use datadog_query::{
 use k8s_adapter::{DemandIndex, demands_of};
 use kube_client::config::AuthInfo;
 use metrics_store::{Policy, Store, Template};
-use provider_api::{Clock, Server, ServerMetrics, ServingCertificate};
+use provider_api::{Clock, MetricsServer, Server, ServingCertificate, Shutdown};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use time::Duration;
 use tokio::sync::Notify;
@@ -25,7 +25,7 @@ use crate::{
     config::{Datadog, Variables},
     demands,
     demo::{Actor, DemoReader, DemoToken, Manifests, Moment, Opening, Scene, View, traffic_for},
-    edge::{Shutdown, SimulatedDatadog, WallClock, block_on, log_to_stderr},
+    edge::{SimulatedDatadog, WallClock, block_on, log_to_stderr},
     refresh::Refresh,
     wiring,
 };
@@ -112,17 +112,16 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
     // The server, as in a cluster but for who may read.
     let certificate = ServingCertificate::self_signed(["localhost"])?;
     let token = DemoToken::new();
-    let api = wiring::metrics_api(
-        store.clone(),
+    let socket = Server::bind(arguments.listen).await?;
+    let server_url = format!("https://{}", socket.local_addr());
+    let reader = reader(&server_url, &certificate, &token)?;
+    let server = MetricsServer::guarded(
+        wiring::metrics_api(store.clone()),
         vec![Arc::new(token.clone())],
         Arc::new(DemoReader),
-        Vec::new,
-        &ServerMetrics::new(Arc::new(clock)),
         clock,
-    );
-    let server = Server::bind(arguments.listen).await?;
-    let server_url = format!("https://{}", server.local_addr());
-    let reader = reader(&server_url, &certificate, &token)?;
+    )
+    .certificate(Arc::new(certificate));
 
     let actors = manifests
         .autoscalers
@@ -173,7 +172,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         ended = story => ended,
         never = datadog.serve(simulator, clock) => match never {},
         never = refresh.run(REFRESH, &news) => match never {},
-        _ = server.serve(Arc::new(certificate), api, pending()) => Ok(()),
+        ended = server.serve_on(socket, pending()) => Ok(ended.map(|_| ())?),
     }
 }
 

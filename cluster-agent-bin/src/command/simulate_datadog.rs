@@ -10,12 +10,12 @@ use std::{
 };
 
 use datadog_query::simulator::{Scenario, Simulator};
-use provider_api::Clock;
+use provider_api::{Clock, Shutdown};
 
 use super::Ended;
 use crate::{
     config::Variables,
-    edge::{Shutdown, SimulatedDatadog, WallClock, block_on, log_to_stderr},
+    edge::{SimulatedDatadog, WallClock, block_on, log_to_stderr},
 };
 
 /// The scenario of the walkthrough.

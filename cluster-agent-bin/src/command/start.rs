@@ -5,7 +5,6 @@ use std::{
     future::pending,
     net::{Ipv4Addr, Ipv6Addr},
     sync::Arc,
-    time::Duration,
 };
 
 use datadog_query::{Client, Exchange};
@@ -15,7 +14,7 @@ use k8s_adapter::{
 };
 use metrics_store::Store;
 use provider_api::{
-    Authenticator, Check, Limits, RotatingCertificate, Server, ServerError, ServerMetrics,
+    Authenticator, Check, MetricsServer, RotatingCertificate, Server, ServerError, Shutdown,
 };
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
@@ -25,19 +24,10 @@ use crate::{
     chain,
     config::{Config, Variables},
     demands,
-    edge::{
-        Shutdown, WallClock, block_on, log_to_stderr, renew_certificate, serving_certificate,
-        supervised,
-    },
+    edge::{WallClock, block_on, log_to_stderr, renew_certificate, serving_certificate},
     refresh::Refresh,
     wiring,
 };
-
-/// In this time the cluster learns that the pod goes, and sends its requests elsewhere.
-const WITHDRAW: Duration = Duration::from_secs(5);
-/// Together they are less than the 30 seconds that a pod has to end, if its manifest says
-/// nothing else.
-const DRAIN: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(variables: &Variables) -> Ended {
     log_to_stderr(variables, "info");
@@ -97,52 +87,39 @@ async fn serve(config: Config) -> Ended {
             ]
         }
     };
-    let metrics = ServerMetrics::new(Arc::new(clock));
-    let api = wiring::metrics_api(
-        store.clone(),
+
+    info!(datadog = %client.endpoint(), "where the metrics come from");
+    let key = client.clone();
+    let server = MetricsServer::guarded(
+        wiring::metrics_api(store.clone()),
         authenticators,
         authorizer,
-        ready,
-        &metrics,
         clock,
-    );
-
-    let watching = supervised("watches the autoscalers", clock, || {
+    )
+    .ready_when(ready)
+    .certificate(Arc::clone(&certificate) as _)
+    .alongside("watches the autoscalers", {
         let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
-        async move { demands::follow(watch_autoscalers(cluster), &store, &news).await }
-    });
-    let trusting = supervised("follows the cluster's authentication", clock, || {
+        move || {
+            let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
+            async move { demands::follow(watch_autoscalers(cluster), &store, &news).await }
+        }
+    })
+    .alongside("follows the cluster's authentication", move || {
         keep_current(cluster.clone(), authentication.clone())
-    });
-    let refreshing = supervised("asks Datadog", clock, || {
+    })
+    .alongside("asks Datadog", move || {
         let mut refresh = Refresh::new(store.clone(), client.clone(), window, clock);
         let news = Arc::clone(&news);
         async move { refresh.run(refresh_period, &news).await }
-    });
-
-    let renewing = supervised("renews the certificate", clock, || {
+    })
+    .alongside("renews the certificate", move || {
         renew_certificate(serving.certificate.clone(), Arc::clone(&certificate), clock)
     });
-
-    let limits = Limits {
-        withdraw: WITHDRAW,
-        drain: DRAIN,
-        ..Limits::default()
+    tokio::select! {
+        ended = server.serve_on(socket, shutdown.asked()) => ended?,
+        never = check_key(&key) => match never {},
     };
-    info!(address = %socket.local_addr(), datadog = %client.endpoint(), "serving external.metrics.k8s.io/v1beta1");
-    let server = socket.within(limits).counting(metrics);
-    let ended = tokio::select! {
-        ended = server.serve(certificate.clone(), api, shutdown.asked()) => ended,
-        never = watching => match never {},
-        never = trusting => match never {},
-        never = refreshing => match never {},
-        never = renewing => match never {},
-        never = check_key(&client) => match never {},
-    };
-    match ended.cut_off {
-        0 => info!("ended, every request answered"),
-        n => warn!("ended, and {n} connections had to be cut off"),
-    }
     Ok(())
 }
 

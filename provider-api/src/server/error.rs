@@ -18,6 +18,9 @@ pub enum ServerError {
         #[source]
         source: io::Error,
     },
+    /// There is no certificate to show.
+    #[error("no certificate can be made")]
+    Certificate(#[source] CertificateError),
 }
 
 impl ServerError {

@@ -1,6 +1,6 @@
 //! The real server on a loopback port, asked by a real client.
 
-mod client;
+pub(super) mod client;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -23,10 +23,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::ServingCertificate;
 
-pub(super) type Failed = Box<dyn Error + Send + Sync>;
+pub(in crate::server) type Failed = Box<dyn Error + Send + Sync>;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Protocol {
+pub(in crate::server) enum Protocol {
     Http1,
     Http2,
     /// HTTP/2 over the older TLS, where a client proves its key in another way.
@@ -34,15 +34,15 @@ pub(super) enum Protocol {
 }
 
 /// A certificate and the key that the client signs with, which may be another's.
-pub(super) type Own<'a> = (&'a rcgen::Certificate, &'a rcgen::KeyPair);
+pub(in crate::server) type Own<'a> = (&'a rcgen::Certificate, &'a rcgen::KeyPair);
 
-pub(super) enum Client {
+pub(in crate::server) enum Client {
     Http1(http1::SendRequest<Empty<Bytes>>),
     Http2(http2::SendRequest<Empty<Bytes>>),
 }
 
 impl Client {
-    pub(super) async fn connect(
+    pub(in crate::server) async fn connect(
         address: SocketAddr,
         server: &ServingCertificate,
         protocol: Protocol,
@@ -63,7 +63,7 @@ impl Client {
         })
     }
 
-    pub(super) async fn get_with(
+    pub(in crate::server) async fn get_with(
         &mut self,
         path: &str,
         header: &'static str,
@@ -79,7 +79,7 @@ impl Client {
         })
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Result<(Version, String), Failed> {
+    pub(in crate::server) async fn get(&mut self, path: &str) -> Result<(Version, String), Failed> {
         let answer = self.get_with(path, "accept", "*/*").await?;
         let version = answer.version();
         let body = answer.into_body().collect().await?.to_bytes();
@@ -87,13 +87,13 @@ impl Client {
     }
 
     /// The text of an answer that there must be.
-    pub(super) async fn text(&mut self, path: &str) -> String {
+    pub(in crate::server) async fn text(&mut self, path: &str) -> String {
         self.get(path).await.unwrap().1
     }
 }
 
 /// A TLS connection that trusts the server's certificate and names the service.
-pub(super) async fn handshake(
+pub(in crate::server) async fn handshake(
     address: SocketAddr,
     server: &ServingCertificate,
     protocol: Protocol,

@@ -8,14 +8,17 @@ use tokio::{
 };
 use tracing::info;
 
-/// Resolves for all its clones once the process is asked to end.
+/// Tells, to all its clones, that the process was asked to end.
 #[derive(Clone, Debug)]
-pub(crate) struct Shutdown(watch::Receiver<bool>);
+pub struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
-    /// Listens for SIGTERM and SIGINT. The first asks for an orderly end, the second
-    /// ends the process at once.
-    pub(crate) fn on_signal() -> io::Result<Self> {
+    /// Listens for SIGTERM, which is how Kubernetes ends a pod, and SIGINT. The first asks
+    /// for an orderly end; the second ends the process at once, with the exit code 1.
+    ///
+    /// # Errors
+    /// When the operating system lets nobody listen.
+    pub fn on_signal() -> io::Result<Self> {
         let (mut term, mut int) = (
             signal(SignalKind::terminate())?,
             signal(SignalKind::interrupt())?,
@@ -34,12 +37,12 @@ impl Shutdown {
     }
 
     /// Whether the process was asked to end.
-    pub(crate) fn is_asked(&self) -> bool {
+    pub fn is_asked(&self) -> bool {
         *self.0.borrow()
     }
 
     /// Waits until the process is asked to end.
-    pub(crate) async fn asked(mut self) {
+    pub async fn asked(mut self) {
         // The sender lives in the task above, which does not end before.
         let _ = self.0.wait_for(|asked| *asked).await;
     }

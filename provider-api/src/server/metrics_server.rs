@@ -1,0 +1,366 @@
+//! The whole of a metrics server in one value: the layers in travel order, TLS, what it
+//! does beside, and its end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use rustls::server::ResolvesServerCert;
+use tokio::task::JoinSet;
+use tower::ServiceBuilder;
+use tracing::{info, warn};
+
+use super::{Ended, Limits, Server, ServerError, ServingCertificate, supervise::Task};
+use crate::{
+    AccessLog, Action, Answering, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic,
+    Check, Clock, Deadline, Decision, Impersonate, InFlightLimit, MetricsApi, RequestId,
+    ServerMetrics, Undecided, User,
+};
+
+/// A pod has 30 seconds to end, if its manifest says nothing else. In the first of them the
+/// cluster learns that it goes, and sends its requests elsewhere.
+const WITHDRAW: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A [`MetricsApi`] with all that a server needs around it: who may read is asked, every
+/// request is counted, logged, bounded and answered, and the end is an orderly one.
+///
+/// ```no_run
+/// use provider_api::{MetricsApi, MetricsServer, Shutdown};
+/// # use provider_api::{ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, Refusal};
+/// # struct Queue;
+/// # #[async_trait::async_trait]
+/// # impl ExternalMetricsProvider for Queue {
+/// #     async fn external_metric(&self, _: &ExternalMetric) -> Result<Vec<ExternalMetricValue>, Refusal> {
+/// #         Ok(Vec::new())
+/// #     }
+/// #     fn external_metrics(&self) -> Vec<MetricName> { Vec::new() }
+/// # }
+/// use time::OffsetDateTime;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// MetricsServer::open(MetricsApi::new(Queue), OffsetDateTime::now_utc)
+///     .serve(([127, 0, 0, 1], 6443).into(), Shutdown::on_signal()?.asked())
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// This one answers everybody, as on a machine of one's own. In a cluster, Kubernetes is
+/// asked who may read: see [`guarded`](Self::guarded), and `k8s_adapter::in_cluster`, which
+/// also lets the API server trust the certificate.
+pub struct MetricsServer {
+    api: MetricsApi,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    authorizer: Arc<dyn Authorizer>,
+    clock: Arc<dyn Clock>,
+    certificate: Option<Arc<dyn ResolvesServerCert>>,
+    limits: Limits,
+    tasks: Vec<Task>,
+}
+
+impl MetricsServer {
+    /// A server that answers whom `authorizer` allows to ask. Who that is, the
+    /// `authenticators` find out, in their order; who presents nothing is
+    /// `system:anonymous`.
+    pub fn guarded(
+        api: MetricsApi,
+        authenticators: Vec<Arc<dyn Authenticator>>,
+        authorizer: Arc<dyn Authorizer>,
+        clock: impl Clock,
+    ) -> Self {
+        Self {
+            api,
+            authenticators,
+            authorizer,
+            clock: Arc::new(clock),
+            certificate: None,
+            limits: Limits {
+                withdraw: WITHDRAW,
+                drain: DRAIN,
+                ..Limits::default()
+            },
+            tasks: Vec::new(),
+        }
+    }
+
+    /// A server that answers everybody.
+    pub fn open(api: MetricsApi, clock: impl Clock) -> Self {
+        Self::guarded(api, Vec::new(), Arc::new(Everybody), clock)
+    }
+
+    /// Shows this certificate: a [`ServingCertificate`], or a
+    /// [`RotatingCertificate`](super::RotatingCertificate) that somebody renews. Without
+    /// one, the server makes one for itself that nobody can verify.
+    #[must_use]
+    pub fn certificate(self, certificate: Arc<dyn ResolvesServerCert>) -> Self {
+        Self {
+            certificate: Some(certificate),
+            ..self
+        }
+    }
+
+    /// Within other limits than [`Limits::default`] with 5 seconds to withdraw and 20 to
+    /// drain, which fit into the 30 seconds that a pod has to end.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Answers `/readyz` by these checks too, see [`MetricsApi::ready_when`].
+    #[must_use]
+    pub fn ready_when(self, checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
+        Self {
+            api: self.api.ready_when(checks),
+            ..self
+        }
+    }
+
+    /// Does this as well for as long as it serves, and begins it again should it end or
+    /// panic. `what` completes the sentence "the task that … stopped".
+    #[must_use]
+    pub fn alongside<F>(
+        mut self,
+        what: &'static str,
+        start: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.tasks.push(Task::new(what, start));
+        self
+    }
+
+    /// Serves at this address until `shutdown` resolves, and then ends as
+    /// [`Server::serve`] does.
+    ///
+    /// # Errors
+    /// When the address cannot be had, or no certificate can be made.
+    pub async fn serve(
+        self,
+        address: SocketAddr,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Ended, ServerError> {
+        self.serve_on(Server::bind(address).await?, shutdown).await
+    }
+
+    /// Serves on a socket that was bound before.
+    ///
+    /// # Errors
+    /// When no certificate can be made.
+    pub async fn serve_on(
+        self,
+        socket: Server,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Ended, ServerError> {
+        let certificate = match self.certificate {
+            Some(certificate) => certificate,
+            None => {
+                let loopback = ServingCertificate::self_signed(None::<String>)
+                    .map_err(ServerError::Certificate)?;
+                Arc::new(loopback)
+            }
+        };
+        let mut beside = JoinSet::new();
+        for task in self.tasks {
+            beside.spawn(task.run());
+        }
+
+        let metrics = ServerMetrics::new(Arc::clone(&self.clock));
+        let groups = self.api.group_versions().join(", ");
+        let service = stack(
+            self.api,
+            self.authenticators,
+            self.authorizer,
+            &metrics,
+            self.clock,
+        );
+        info!(address = %socket.local_addr(), "serving {groups}");
+        let server = socket.within(self.limits).counting(metrics);
+        let ended = server.serve(certificate, service, shutdown).await;
+        match ended.cut_off {
+            0 => info!("ended, every request answered"),
+            n => warn!("ended, and {n} connections had to be cut off"),
+        }
+        Ok(ended)
+    }
+}
+
+/// From the socket to the provider. A request goes down this list, its answer up.
+fn stack<B: Send + 'static>(
+    api: MetricsApi,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    authorizer: Arc<dyn Authorizer>,
+    metrics: &ServerMetrics,
+    clock: Arc<dyn Clock>,
+) -> impl Answering<B> {
+    ServiceBuilder::new()
+        // Every request has a name that the client and the log share,
+        .layer(RequestId::default())
+        // has a line in the log, whatever becomes of it below,
+        .layer(AccessLog::new(clock))
+        // and is counted.
+        .layer(metrics.clone())
+        // A panic costs one request; below these two, so that they see it.
+        .layer(CatchPanic)
+        // Too much at once is refused before it costs anything,
+        .layer(InFlightLimit::default())
+        // and what takes too long is given up: asking who somebody is takes time.
+        .layer(Deadline::default())
+        // Who asks, and as whom,
+        .layer(Authenticate::by(authenticators))
+        .layer(Impersonate::by(Arc::clone(&authorizer)))
+        // and whether they may, before they learn what there is.
+        .layer(Authorize::by(authorizer))
+        // What was counted, for those who may read it.
+        .layer(metrics.page())
+        .service(api)
+}
+
+/// May read everything.
+struct Everybody;
+
+#[async_trait]
+impl Authorizer for Everybody {
+    async fn authorize(&self, _user: &User, _action: &Action) -> Result<Decision, Undecided> {
+        Ok(Decision::Allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use http::StatusCode;
+    use http_body_util::BodyExt;
+    use time::macros::datetime;
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+    use crate::{
+        ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, Presented,
+        Refusal, Rejected,
+        server::tests::client::{Client, Protocol},
+    };
+
+    struct Queue;
+
+    #[async_trait]
+    impl ExternalMetricsProvider for Queue {
+        async fn external_metric(
+            &self,
+            metric: &ExternalMetric,
+        ) -> Result<Vec<ExternalMetricValue>, Refusal> {
+            if metric.name().as_str() == "broken" {
+                panic!("as told");
+            }
+            let measured = datetime!(2026-01-02 03:04:05 UTC);
+            let value = ExternalMetricValue::new(metric.name().clone(), 7.into(), measured);
+            Ok(vec![value])
+        }
+
+        fn external_metrics(&self) -> Vec<MetricName> {
+            Vec::new()
+        }
+    }
+
+    /// Takes `x-user: <name>` at its word.
+    struct ByName;
+
+    #[async_trait]
+    impl Authenticator for ByName {
+        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+            let name = presented.headers["x-user"].to_str().unwrap().to_owned();
+            Ok(Some(User {
+                name,
+                ..User::default()
+            }))
+        }
+    }
+
+    struct OnlyBob;
+
+    #[async_trait]
+    impl Authorizer for OnlyBob {
+        async fn authorize(&self, user: &User, _action: &Action) -> Result<Decision, Undecided> {
+            Ok(match user.name.as_str() {
+                "bob" => Decision::Allowed,
+                _ => Decision::Denied {
+                    reason: "only bob may".to_owned(),
+                },
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn one_expression_is_a_whole_server() {
+        let certificate = ServingCertificate::self_signed(["metrics.default.svc"]).unwrap();
+        let socket = Server::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = socket.local_addr();
+        let begun = Arc::new(Notify::new());
+        let (end, asked) = oneshot::channel::<()>();
+
+        let server = MetricsServer::guarded(
+            MetricsApi::new(Queue),
+            vec![Arc::new(ByName)],
+            Arc::new(OnlyBob),
+            || datetime!(2026-01-02 03:04:05 UTC),
+        )
+        .certificate(Arc::new(certificate.clone()))
+        .within(Limits::default())
+        .ready_when(|| {
+            vec![Check {
+                name: "filled",
+                outcome: Err("not yet".to_owned()),
+            }]
+        })
+        .alongside("fills the queue", {
+            let begun = Arc::clone(&begun);
+            move || {
+                begun.notify_one();
+                std::future::pending::<()>()
+            }
+        });
+        let serving = tokio::spawn(server.serve_on(socket, asked.map(drop)));
+        begun.notified().await;
+
+        let mut client = Client::connect(address, &certificate, Protocol::Http2, None)
+            .await
+            .unwrap();
+        let mut told = Vec::new();
+        for (path, name) in [
+            (
+                "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/length",
+                "bob",
+            ),
+            (
+                "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/length",
+                "eve",
+            ),
+            (
+                "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/broken",
+                "bob",
+            ),
+            ("/readyz", "eve"),
+            ("/metrics", "bob"),
+        ] {
+            let answer = client.get_with(path, "x-user", name).await.unwrap();
+            assert!(
+                answer.headers().contains_key("audit-id") || path == "/readyz",
+                "{path}"
+            );
+            let status = answer.status();
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            told.push((status, String::from_utf8(body.to_vec()).unwrap()));
+        }
+        let statuses: Vec<_> = told.iter().map(|(status, _)| status.as_u16()).collect();
+        assert_eq!(statuses, [200, 403, 500, 500, 200], "{told:?}");
+        assert!(told[0].1.contains(r#""value":"7""#), "{}", told[0].1);
+        assert!(told[1].1.contains("only bob may"), "{}", told[1].1);
+        assert!(told[3].1.contains("[-]filled"), "{}", told[3].1);
+        assert!(told[4].1.contains(r#"code="403""#), "{}", told[4].1);
+        assert_eq!(StatusCode::OK, told[4].0);
+
+        end.send(()).unwrap();
+        drop(client);
+        assert_eq!(serving.await.unwrap().unwrap(), Ended { cut_off: 0 });
+    }
+}
