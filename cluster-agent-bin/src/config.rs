@@ -10,6 +10,7 @@ use std::{
 };
 
 use datadog_query::{Aggregator, BatchLimits, Endpoint, Keys, Rollup};
+use k8s_adapter::{InvalidServiceName, ServiceName};
 use metrics_store::{Policy, Template};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -57,10 +58,17 @@ pub(crate) struct Serving {
 /// The certificate that the server shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Certificate {
-    /// Made at start, for these names.
-    SelfSigned { names: Vec<String> },
-    /// Read from PEM files.
-    Files { certificate: PathBuf, key: PathBuf },
+    /// Issued by the agent itself, for these Services.
+    Own { services: [ServiceName; 3] },
+    /// Read from files that somebody else renews.
+    Files(CertificateFiles),
+}
+
+/// Where PEM texts are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CertificateFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Config {
@@ -208,13 +216,13 @@ fn serving(read: &mut Reader<'_>) -> Serving {
         Flags::default()
     });
     let certificate = match (flags.tls_cert_file, flags.tls_private_key_file) {
-        (Some(certificate), Some(key)) => Certificate::Files { certificate, key },
-        (None, None) => self_signed(read),
+        (Some(certificate), Some(key)) => Certificate::Files(CertificateFiles { certificate, key }),
+        (None, None) => own(read),
         _ => {
             read.mistake(format!(
                 "{CONFIG}: tls-cert-file and tls-private-key-file go together"
             ));
-            self_signed(read)
+            own(read)
         }
     };
     Serving {
@@ -223,22 +231,22 @@ fn serving(read: &mut Reader<'_>) -> Serving {
     }
 }
 
-/// For every name by which the Services of the manifests reach this pod.
-fn self_signed(read: &mut Reader<'_>) -> Certificate {
-    let namespace = read
-        .value("DD_KUBE_RESOURCES_NAMESPACE")
-        .unwrap_or("default");
-    let services = [
-        "datadog-custom-metrics-server",
-        "datadog-cluster-agent-metrics-api",
-        "datadog-cluster-agent",
-    ];
-    let names = services
-        .iter()
-        .map(|service| format!("{service}.{namespace}.svc"));
-    Certificate::SelfSigned {
-        names: names.collect(),
-    }
+/// For each of the Services by which manifests reach this pod: ours, and Datadog's.
+fn own(read: &mut Reader<'_>) -> Certificate {
+    const NAMESPACE: &str = "DD_KUBE_RESOURCES_NAMESPACE";
+    let services = |namespace: &str| {
+        Ok([
+            ServiceName::new(namespace, "datadog-custom-metrics-server")?,
+            ServiceName::new(namespace, "datadog-cluster-agent-metrics-api")?,
+            ServiceName::new(namespace, "datadog-cluster-agent")?,
+        ])
+    };
+    let namespace = read.value(NAMESPACE).unwrap_or("default");
+    let services = services(namespace).unwrap_or_else(|why: InvalidServiceName| {
+        read.mistake(format!("{NAMESPACE}: {why}"));
+        services("default").expect("these are names of Services")
+    });
+    Certificate::Own { services }
 }
 
 /// What Datadog's agent hands to the API server as flags.

@@ -8,10 +8,6 @@ mod runtime;
 mod simulator;
 
 pub(crate) use self::{
-    blocking::bounded,
-    certificate::{renew_certificate, serving_certificate},
-    clock::WallClock,
-    log::log_to_stderr,
-    runtime::block_on,
-    simulator::SimulatedDatadog,
+    blocking::bounded, certificate::with_certificate, clock::WallClock, log::log_to_stderr,
+    runtime::block_on, simulator::SimulatedDatadog,
 };

@@ -64,6 +64,7 @@ impl ApiError {
     }
 
     /// The error of a watcher in our words.
+    #[cfg(any(feature = "access", feature = "autoscalers"))]
     pub(crate) fn of_watch(error: kube_runtime::watcher::Error, permission: &'static str) -> Self {
         use kube_runtime::watcher::Error;
         match error {
@@ -103,6 +104,7 @@ impl ApiError {
 }
 
 /// An error and its causes on one line, for places that keep only a text.
+#[cfg(any(feature = "access", feature = "registration"))]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -3,7 +3,8 @@
 //! turns an autoscaler into the very request that the cluster will send for it
 //! later, so that whoever collects values and whoever serves them mean the same.
 //!
-//! ```
+#![cfg_attr(feature = "autoscalers", doc = "```")]
+#![cfg_attr(not(feature = "autoscalers"), doc = "```ignore")]
 //! use k8s_adapter::{Change, DemandIndex, demands_of};
 //!
 //! let hpa = serde_json::from_value(serde_json::json!({
@@ -29,36 +30,59 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! In the order in which they are met:
+//! Whoever serves metrics needs two of its features, `access` and `registration`, and
+//! has a whole server with one call of `in_cluster`. Its parts can be used alone:
 //!
-//! - [`watch_autoscalers`] tells what all autoscalers of a cluster ask for:
-//!   [`demands_of`] one of them, and the [`Change`] of a [`DemandIndex`];
-//! - [`keep_current`] follows how the cluster's API servers can be recognized;
-//! - [`FrontProxy`], [`ClientCertificate`] and [`BearerToken`] find out who
-//!   sends a request, to be tried in this order, and [`SubjectAccess`] whether
-//!   they may;
-//! - an [`Autoscaler`] does with a reading what the cluster's would.
+//! - feature `access`: `keep_current` follows how the cluster's API servers can be
+//!   recognized; `FrontProxy`, `ClientCertificate` and `BearerToken` find out who sends
+//!   a request, to be tried in this order, and `SubjectAccess` whether they may;
+//!   `delegated` is a server with all of these.
+//! - feature `registration`: a `Registration` keeps the server's own certificate good, and
+//!   has the API server trust it; `api_service` makes the APIService of a Service.
+//! - feature `autoscalers`: `watch_autoscalers` tells what all autoscalers of a cluster ask
+//!   for: `demands_of` one of them, and the `Change` of a `DemandIndex`; an `Autoscaler`
+//!   does with a reading what the cluster's would.
 //!
-//! It never fetches a metric and never changes an object of the cluster. It
-//! leaves the version of Kubernetes to whoever uses it: enable one of the
-//! version features of `k8s-openapi`.
+//! It never fetches a metric. The only objects of the cluster that it changes are the
+//! server's own APIService and Secret, by a `Registration`. It leaves the version of
+//! Kubernetes to whoever uses it: enable one of the version features of `k8s-openapi`.
 
 mod api_error;
+#[cfg(feature = "access")]
 mod auth;
+#[cfg(feature = "autoscalers")]
 mod hpa;
+#[cfg(feature = "autoscalers")]
 mod hpa_rule;
+#[cfg(all(feature = "access", feature = "registration"))]
+mod in_cluster;
+#[cfg(feature = "autoscalers")]
 mod index;
+#[cfg(feature = "autoscalers")]
 mod label_selector;
+#[cfg(feature = "registration")]
+mod registration;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "autoscalers")]
 mod watch;
 
+pub use crate::api_error::ApiError;
+
+#[cfg(feature = "access")]
+pub use crate::auth::{
+    AuthenticationConfig, BearerToken, CaBundle, ClientCertificate, CurrentConfig, FrontProxy,
+    InvalidAuthenticationConfig, InvalidCaBundle, RequestHeader, SubjectAccess, keep_current,
+};
+
+#[cfg(feature = "registration")]
+pub use crate::registration::{InvalidServiceName, Registration, ServiceName, api_service};
+
+#[cfg(all(feature = "access", feature = "registration"))]
+pub use crate::in_cluster::{delegated, in_cluster};
+
+#[cfg(feature = "autoscalers")]
 pub use crate::{
-    api_error::ApiError,
-    auth::{
-        AuthenticationConfig, BearerToken, CaBundle, ClientCertificate, CurrentConfig, FrontProxy,
-        InvalidAuthenticationConfig, InvalidCaBundle, RequestHeader, SubjectAccess, keep_current,
-    },
     hpa::{Asked, Demand, Problem, Unservable, demands_of},
     hpa_rule::{Autoscaler, Condition, Decision, InvalidAutoscaler, InvalidField, Reading, Scale},
     index::{Change, DemandIndex},

@@ -147,7 +147,7 @@ impl MetricsApi {
             Destination::Schema(schema) => self.schemas.answer(&schema, request),
             Destination::Health(probe) => {
                 let checks = || self.readiness.iter().flat_map(|checks| checks()).collect();
-                Ok(probe.answer(&checks, request.extensions().get()))
+                Ok(probe.answer(checks, request.extensions().get()))
             }
             Destination::Version => {
                 let version = json!({

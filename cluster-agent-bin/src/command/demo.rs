@@ -119,7 +119,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         wiring::metrics_api(store.clone()),
         vec![Arc::new(token.clone())],
         Arc::new(DemoReader),
-        clock,
+        Arc::new(clock),
     )
     .certificate(Arc::new(certificate));
 

@@ -8,14 +8,9 @@ use std::{
 };
 
 use datadog_query::{Client, Exchange};
-use k8s_adapter::{
-    BearerToken, ClientCertificate, CurrentConfig, FrontProxy, SubjectAccess, keep_current,
-    watch_autoscalers,
-};
+use k8s_adapter::{delegated, watch_autoscalers};
 use metrics_store::Store;
-use provider_api::{
-    Authenticator, Check, MetricsServer, RotatingCertificate, Server, ServerError, Shutdown,
-};
+use provider_api::{Check, Server, ServerError, Shutdown};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -24,7 +19,7 @@ use crate::{
     chain,
     config::{Config, Variables},
     demands,
-    edge::{WallClock, block_on, log_to_stderr, renew_certificate, serving_certificate},
+    edge::{WallClock, block_on, log_to_stderr, with_certificate},
     refresh::Refresh,
     wiring,
 };
@@ -51,8 +46,6 @@ async fn serve(config: Config) -> Ended {
     let clock = WallClock::real();
     let shutdown = Shutdown::on_signal()?;
     // What can fail for good fails here, before anybody is told that we serve.
-    let certificate = serving_certificate(&serving.certificate)?;
-    let certificate = Arc::new(RotatingCertificate::new(certificate));
     let socket = listen(serving.port).await?;
     let client =
         wiring::datadog(datadog).map_err(|why| format!("DD_PROXY_HTTPS or HTTPS_PROXY: {why}"))?;
@@ -60,62 +53,29 @@ async fn serve(config: Config) -> Ended {
 
     let store = Store::new(template, policy, Arc::new(clock));
     let news = Arc::new(Notify::new());
-    let authentication = CurrentConfig::default();
-    let authenticators: Vec<Arc<dyn Authenticator>> = vec![
-        Arc::new(FrontProxy::new(authentication.clone(), Arc::new(clock))),
-        Arc::new(ClientCertificate::new(
-            authentication.clone(),
-            Arc::new(clock),
-        )),
-        Arc::new(BearerToken::new(cluster.clone(), Arc::new(clock))),
-    ];
-    let authorizer = Arc::new(SubjectAccess::new(cluster.clone(), Arc::new(clock)));
-    let ready = {
-        let (store, authentication) = (store.clone(), authentication.clone());
-        move || {
-            vec![
-                check(
-                    "autoscalers-known",
-                    store.is_synced(),
-                    "the autoscalers have not been listed yet",
-                ),
-                check(
-                    "authentication-known",
-                    !authentication.load().is_off(),
-                    "extension-apiserver-authentication has not been read yet",
-                ),
-            ]
-        }
-    };
+    let api = wiring::metrics_api(store.clone()).ready_when({
+        let store = store.clone();
+        move || vec![autoscalers_known(store.is_synced())]
+    });
+    let groups = api.group_versions();
+    let server = delegated(api, cluster.clone(), Arc::new(clock));
+    let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
 
     info!(datadog = %client.endpoint(), "where the metrics come from");
     let key = client.clone();
-    let server = MetricsServer::guarded(
-        wiring::metrics_api(store.clone()),
-        authenticators,
-        authorizer,
-        clock,
-    )
-    .ready_when(ready)
-    .certificate(Arc::clone(&certificate) as _)
-    .alongside("watches the autoscalers", {
-        let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
-        move || {
+    let server = server
+        .alongside("watches the autoscalers", {
             let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
-            async move { demands::follow(watch_autoscalers(cluster), &store, &news).await }
-        }
-    })
-    .alongside("follows the cluster's authentication", move || {
-        keep_current(cluster.clone(), authentication.clone())
-    })
-    .alongside("asks Datadog", move || {
-        let mut refresh = Refresh::new(store.clone(), client.clone(), window, clock);
-        let news = Arc::clone(&news);
-        async move { refresh.run(refresh_period, &news).await }
-    })
-    .alongside("renews the certificate", move || {
-        renew_certificate(serving.certificate.clone(), Arc::clone(&certificate), clock)
-    });
+            move || {
+                let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
+                async move { demands::follow(watch_autoscalers(cluster), &store, &news).await }
+            }
+        })
+        .alongside("asks Datadog", move || {
+            let mut refresh = Refresh::new(store.clone(), client.clone(), window, clock);
+            let news = Arc::clone(&news);
+            async move { refresh.run(refresh_period, &news).await }
+        });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,
         never = check_key(&key) => match never {},
@@ -132,15 +92,14 @@ async fn listen(port: u16) -> Result<Server, ServerError> {
     }
 }
 
-/// Before these hold, whoever is sent to us would be told wrongly that there is no such
-/// metric, or that they may not read it.
-fn check(name: &'static str, holds: bool, otherwise: &str) -> Check {
+/// Before this holds, whoever is sent to us would be told wrongly that there is no such
+/// metric.
+fn autoscalers_known(known: bool) -> Check {
     Check {
-        name,
-        outcome: if holds {
-            Ok(())
-        } else {
-            Err(otherwise.to_owned())
+        name: "autoscalers-known",
+        outcome: match known {
+            true => Ok(()),
+            false => Err("the autoscalers have not been listed yet".to_owned()),
         },
     }
 }

@@ -1,37 +1,80 @@
-//! The certificate that the server shows: made at the start, or read from files that
+//! The certificate that the server shows: issued by itself, or read from files that
 //! somebody renews.
 
-use std::{convert::Infallible, error::Error, fs, future::pending, path::Path, sync::Arc};
+use std::{convert::Infallible, error::Error, fs, path::Path, sync::Arc};
 
-use provider_api::{CertificateError, RotatingCertificate, ServingCertificate};
+use k8s_adapter::{Registration, ServiceName};
+use kube_client::Client;
+use provider_api::{CertificateError, MetricsServer, RotatingCertificate, ServingCertificate};
 use time::Duration;
 use tracing::{info, warn};
 
-use crate::{chain, config::Certificate, edge::WallClock};
+use crate::{
+    chain,
+    config::{Certificate, CertificateFiles},
+    edge::WallClock,
+};
 
 /// How long a renewed certificate may lie unread. It is renewed days before it runs out.
 const PERIOD: Duration = Duration::MINUTE;
 
-/// The certificate to begin with.
-pub(crate) fn serving_certificate(
-    certificate: &Certificate,
-) -> Result<ServingCertificate, Box<dyn Error>> {
-    Ok(match certificate {
-        Certificate::SelfSigned { names } => ServingCertificate::self_signed(names)?,
-        Certificate::Files { certificate, key } => read(certificate, key)?,
-    })
+/// The server, with its certificate and what keeps it good.
+///
+/// # Errors
+/// When the files hold no certificate, or none can be made.
+pub(crate) fn with_certificate(
+    server: MetricsServer,
+    certificate: Certificate,
+    cluster: &Client,
+    groups: &[String],
+    clock: WallClock,
+) -> Result<MetricsServer, Box<dyn Error>> {
+    match certificate {
+        Certificate::Own { services } => Ok(own(server, services, cluster, groups, clock)?),
+        Certificate::Files(files) => Ok(renewed(server, files, clock)?),
+    }
+}
+
+/// The server is its own certificate authority.
+fn own(
+    server: MetricsServer,
+    [first, others @ ..]: [ServiceName; 3],
+    cluster: &Client,
+    groups: &[String],
+    clock: WallClock,
+) -> Result<MetricsServer, CertificateError> {
+    let registration = Registration::new(cluster.clone(), first, groups, Arc::new(clock))?
+        .kept_in("datadog-cluster-agent-certificate");
+    let others = others.into_iter();
+    Ok(others
+        .fold(registration, Registration::and_behind)
+        .of(server))
+}
+
+/// Somebody else renews the files.
+fn renewed(
+    server: MetricsServer,
+    files: CertificateFiles,
+    clock: WallClock,
+) -> Result<MetricsServer, Unusable> {
+    let shown = Arc::new(RotatingCertificate::new(read(
+        &files.certificate,
+        &files.key,
+    )?));
+    let server = server.certificate(Arc::clone(&shown) as _);
+    Ok(server.alongside("renews the certificate", move || {
+        renew_certificate(files.clone(), Arc::clone(&shown), clock)
+    }))
 }
 
 /// Shows what is in the files once it is another certificate. What cannot be served is
 /// told each time, for as long as the certificate before it is shown in its place.
-pub(crate) async fn renew_certificate(
-    certificate: Certificate,
+async fn renew_certificate(
+    files: CertificateFiles,
     shown: Arc<RotatingCertificate>,
     clock: WallClock,
 ) -> Infallible {
-    let Certificate::Files { certificate, key } = certificate else {
-        return pending().await;
-    };
+    let CertificateFiles { certificate, key } = files;
     loop {
         clock.sleep(PERIOD).await;
         match renew(&certificate, &key, &shown) {

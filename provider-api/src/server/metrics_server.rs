@@ -25,6 +25,8 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// request is counted, logged, bounded and answered, and the end is an orderly one.
 ///
 /// ```no_run
+/// use std::sync::Arc;
+///
 /// use provider_api::{MetricsApi, MetricsServer, Shutdown};
 /// # use provider_api::{ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, Refusal};
 /// # struct Queue;
@@ -38,7 +40,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// use time::OffsetDateTime;
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// MetricsServer::open(MetricsApi::new(Queue), OffsetDateTime::now_utc)
+/// MetricsServer::open(MetricsApi::new(Queue), Arc::new(OffsetDateTime::now_utc))
 ///     .serve(([127, 0, 0, 1], 6443).into(), Shutdown::on_signal()?.asked())
 ///     .await?;
 /// # Ok(())
@@ -66,13 +68,13 @@ impl MetricsServer {
         api: MetricsApi,
         authenticators: Vec<Arc<dyn Authenticator>>,
         authorizer: Arc<dyn Authorizer>,
-        clock: impl Clock,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             api,
             authenticators,
             authorizer,
-            clock: Arc::new(clock),
+            clock,
             certificate: None,
             limits: Limits {
                 withdraw: WITHDRAW,
@@ -84,7 +86,7 @@ impl MetricsServer {
     }
 
     /// A server that answers everybody.
-    pub fn open(api: MetricsApi, clock: impl Clock) -> Self {
+    pub fn open(api: MetricsApi, clock: Arc<dyn Clock>) -> Self {
         Self::guarded(api, Vec::new(), Arc::new(Everybody), clock)
     }
 
@@ -302,7 +304,7 @@ mod tests {
             MetricsApi::new(Queue),
             vec![Arc::new(ByName)],
             Arc::new(OnlyBob),
-            || datetime!(2026-01-02 03:04:05 UTC),
+            Arc::new(|| datetime!(2026-01-02 03:04:05 UTC)),
         )
         .certificate(Arc::new(certificate.clone()))
         .within(Limits::default())

@@ -117,7 +117,7 @@ impl OwnCertificate {
             (Some(_), Some(certificate)) if !certificate.is_in_its_last(LAST_PART, now) => {
                 return Ok(None);
             }
-            (Some(newest), _) => self.with_certificate(newest, names, lifetimes, now)?,
+            (Some(newest), _) => self.with_certificate(newest, &names, lifetimes, now)?,
             (None, certificate) => {
                 let next = self.with_authority(&names, lifetimes, now)?;
                 match certificate {
@@ -126,7 +126,7 @@ impl OwnCertificate {
                     None => {
                         let newest = authorities(&next.ca_bundle, now);
                         let newest = newest.first().expect("it was made in the line above");
-                        next.with_certificate(newest, names, lifetimes, now)?
+                        next.with_certificate(newest, &names, lifetimes, now)?
                     }
                 }
             }
@@ -181,7 +181,7 @@ impl OwnCertificate {
     fn with_certificate(
         &self,
         newest: &Read,
-        names: BTreeSet<String>,
+        names: &BTreeSet<String>,
         lifetimes: Lifetimes,
         now: OffsetDateTime,
     ) -> Result<Self, CertificateError> {
@@ -192,7 +192,7 @@ impl OwnCertificate {
         let key = KeyPair::generate().map_err(CertificateError::Generate)?;
         let listed: Vec<String> = names.iter().cloned().collect();
         let mut params =
-            CertificateParams::new(listed).map_err(|source| unmakeable(&names, source))?;
+            CertificateParams::new(listed).map_err(|source| unmakeable(names, source))?;
         params.distinguished_name = called("metrics server");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -201,7 +201,7 @@ impl OwnCertificate {
         params.not_after = (now + lifetimes.certificate).min(newest.not_after);
         let made = params
             .signed_by(&key, &authority)
-            .map_err(|source| unmakeable(&names, source))?;
+            .map_err(|source| unmakeable(names, source))?;
         Ok(Self {
             certificate: made.pem(),
             key: key.serialize_pem(),
