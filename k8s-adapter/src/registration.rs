@@ -38,10 +38,10 @@ pub use self::{
 };
 use crate::{ApiError, api_error::chain};
 
-/// How long a change in the cluster may go unnoticed.
+/// How long a change in the cluster may go unnoticed,
 const PERIOD: Duration = Duration::from_secs(10);
-/// How soon it is tried again as long as no certificate is known at all.
-const SOON: Duration = Duration::from_secs(1);
+/// and how long as long as nobody is sent here, which somebody is about to change.
+const SOON: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 const MAY_REGISTER: &str = "grant this server's ServiceAccount get and patch on its apiservices in the API group apiregistration.k8s.io";
@@ -183,8 +183,7 @@ impl Registration {
                 self.decided.store(true, Ordering::Relaxed);
             }
             told.of(&outcome);
-            let decided = self.decided.load(Ordering::Relaxed);
-            sleep(if decided { PERIOD } else { SOON }).await;
+            sleep(pause(&outcome)).await;
         }
     }
 
@@ -282,6 +281,16 @@ impl Registration {
     }
 }
 
+fn pause(outcome: &Result<BTreeMap<String, Standing>, Failed>) -> Duration {
+    let soon = match outcome {
+        Ok(standings) => standings
+            .values()
+            .any(|standing| *standing == Standing::Absent),
+        Err(failed) => failed.may_pass(),
+    };
+    if soon { SOON } else { PERIOD }
+}
+
 impl Failed {
     /// Whether the next round may do better by itself.
     fn may_pass(&self) -> bool {
@@ -318,7 +327,7 @@ impl Told {
                 let words = chain(failed);
                 if self.failed.as_ref() != Some(&words) {
                     tracing::warn!(
-                        "the certificate is not kept trusted, and it is tried again every ten seconds: {words}"
+                        "the certificate is not kept trusted, and it is tried again: {words}"
                     );
                     self.failed = Some(words);
                 }

@@ -1,7 +1,8 @@
 //! Only those who may read a metric read it: identities and permissions of a real cluster.
 
 use crate::support::{
-    Agent, Authority, Cluster, ControlPlane, Datadog, NGINX, QUICK, eventually, requests, seconds,
+    Agent, Authority, Cluster, ControlPlane, Datadog, NGINX, QUICK, Verified, eventually, requests,
+    seconds,
 };
 use serde_json::json;
 
@@ -124,6 +125,46 @@ fn whoever_may_read_external_metrics_reads_them_and_nobody_else() {
 
 #[test]
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
+fn a_user_may_be_allowed_one_metric_and_no_other() {
+    let cluster = Cluster::with(&requests(7));
+    let cp = &cluster.cp;
+    cp.install("hpa-example/nginx.yaml");
+    cp.install("hpa-example/hpa.yaml");
+    cp.kubectl(&["create", "serviceaccount", "dashboard"])
+        .expect_success();
+    cp.apply(
+        "{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: one-metric}, \
+         rules: [{apiGroups: [external.metrics.k8s.io], resources: [nginx.net.request_per_s], verbs: [list]}]}",
+    );
+    cp.kubectl(&[
+        "create",
+        "rolebinding",
+        "one-metric",
+        "--role=one-metric",
+        "--serviceaccount=default:dashboard",
+    ])
+    .expect_success();
+    let dashboard = cp.service_account("default", "dashboard");
+    let read = |path: &str| cp.kubectl_as(&dashboard, &["get", "--raw", path]).success();
+
+    let list = eventually(seconds(30), "the metric is allowed", || read(NGINX));
+    assert!(list.contains(r#""value":"7""#), "{list}");
+    let refused = |path: &str, words: &str| {
+        let complaint = read(path).expect_err("it is refused");
+        assert!(complaint.contains(words), "{complaint}");
+    };
+    refused(
+        &NGINX.replace("request_per_s", "connections"),
+        r#"cannot list resource "nginx.net.connections" in API group "external.metrics.k8s.io" in the namespace "default""#,
+    );
+    refused(
+        &NGINX.replace("namespaces/default", "namespaces/kube-system"),
+        r#"cannot list resource "nginx.net.request_per_s" in API group "external.metrics.k8s.io" in the namespace "kube-system""#,
+    );
+}
+
+#[test]
+#[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
 fn a_missing_permission_is_named_and_the_agent_is_not_ready_before_it_is_granted() {
     let cp = ControlPlane::start();
     cp.kubectl(&["create", "serviceaccount", "dca"])
@@ -142,7 +183,7 @@ fn a_missing_permission_is_named_and_the_agent_is_not_ready_before_it_is_granted
 
     cp.install("rbac.yaml");
     agent.ready(seconds(60));
-    cp.register(agent.port(), None);
+    cp.register(agent.port(), Verified::ByItself);
     eventually(seconds(30), "the APIService is available", || {
         cp.external_metrics_available()
     });

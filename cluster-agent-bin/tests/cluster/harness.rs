@@ -4,7 +4,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use crate::support::{
-    Agent, Authority, ControlPlane, Datadog, Folder, alive, eventually, is, seconds, stand_in,
+    Agent, Authority, ControlPlane, Datadog, Folder, Verified, alive, eventually, is, seconds,
+    stand_in,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ fn the_control_plane_answers_kubectl() {
 
 #[test]
 #[ignore = "needs the control plane: cargo test -p cluster-agent-bin --test cluster -- --ignored"]
-fn the_agents_account_may_list_hpas_and_delegate_authentication_and_nothing_else() {
+fn the_agents_account_may_do_what_it_must_and_nothing_else() {
     let cp = ControlPlane::start();
     cp.install("rbac.yaml");
     let (agent, anyone) = (
@@ -31,20 +32,23 @@ fn the_agents_account_may_list_hpas_and_delegate_authentication_and_nothing_else
         cp.service_account("default", "default"),
     );
 
-    let everywhere = [
+    let everywhere: [&str; 4] = [
+        "apiservices.apiregistration.k8s.io [] [v1beta1.external.metrics.k8s.io] [get patch]",
         "horizontalpodautoscalers.autoscaling [] [] [list watch]",
         "subjectaccessreviews.authorization.k8s.io [] [] [create]",
         "tokenreviews.authentication.k8s.io [] [] [create]",
     ];
-    let in_kube_system = ["configmaps [] [extension-apiserver-authentication] [get list watch]"];
-    let wanted = [
-        BTreeSet::from(everywhere.map(String::from)),
-        everywhere
-            .into_iter()
-            .chain(in_kube_system)
-            .map(String::from)
-            .collect(),
+    let at_home: [&str; 2] = [
+        "secrets [] [] [create]",
+        "secrets [] [datadog-cluster-agent-certificate] [get update]",
     ];
+    let in_kube_system: [&str; 1] =
+        ["configmaps [] [extension-apiserver-authentication] [get list watch]"];
+    let wanted = [
+        everywhere.iter().chain(&at_home),
+        everywhere.iter().chain(&in_kube_system),
+    ]
+    .map(|rules| rules.map(ToString::to_string).collect::<BTreeSet<_>>());
     // The API server heeds new bindings a moment after it stored them.
     eventually(seconds(10), "the rules are those of the manifest", || {
         let granted = ["default", "kube-system"]
@@ -156,14 +160,14 @@ fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_stran
             .success()
     };
 
-    cp.register(port, Some(&own.pem()));
+    cp.register(port, Verified::By(&own.pem()));
     eventually(seconds(30), "the server is available", || {
         cp.external_metrics_available()
     });
     let trusted = |who: &str| eventually(seconds(30), who, || resources().and_then(is(RESOURCES)));
     trusted("the API server trusts the authority");
 
-    cp.register(port, Some(&stranger.pem()));
+    cp.register(port, Verified::By(&stranger.pem()));
     let refused = || match resources() {
         Err(_) => Ok(()),
         Ok(answer) => Err(answer),
@@ -172,7 +176,7 @@ fn a_registered_server_is_trusted_by_its_authority_or_blindly_but_not_by_a_stran
     // The server is as reachable as it was: it is the certificate that is refused.
     assert_eq!(cp.external_metrics_available(), Ok(()));
 
-    cp.register(port, None);
+    cp.register(port, Verified::Not);
     trusted("the API server trusts blindly");
 }
 
@@ -188,7 +192,7 @@ fn the_agent_serves_the_cluster_as_its_own_account_and_stops_when_asked() {
     let port = agent.port().to_string();
     agent.line(seconds(30), &port);
     agent.ready(seconds(30));
-    cp.register(agent.port(), None);
+    cp.register(agent.port(), Verified::Not);
     eventually(seconds(30), "the agent is available", || {
         cp.external_metrics_available()
     });

@@ -13,3 +13,4 @@ mod renewal;
 mod schema;
 mod support;
 mod trouble;
+mod trust;

@@ -1,7 +1,7 @@
 //! The agent's certificate is renewed under its feet.
 
 use crate::support::{
-    Agent, Authority, ControlPlane, Datadog, NGINX, QUICK, eventually, requests, seconds,
+    Agent, Authority, ControlPlane, Datadog, NGINX, QUICK, Verified, eventually, requests, seconds,
 };
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn a_renewed_certificate_is_shown_in_a_minute_and_no_read_fails_meanwhile() {
     agent.ready(seconds(30));
     let read = || cp.kubectl(&["get", "--raw", NGINX]).success();
     // For a time, both authorities are trusted.
-    cp.register(agent.port(), Some(&(old.pem() + &new.pem())));
+    cp.register(agent.port(), Verified::By(&(old.pem() + &new.pem())));
     eventually(seconds(30), "the value is served", read);
 
     new.server(&[ControlPlane::SERVICE_NAME])
@@ -44,7 +44,7 @@ fn a_renewed_certificate_is_shown_in_a_minute_and_no_read_fails_meanwhile() {
     });
 
     // From here on, the old one would be refused.
-    cp.register(agent.port(), Some(&new.pem()));
+    cp.register(agent.port(), Verified::By(&new.pem()));
     eventually(seconds(30), "the new one is trusted", || {
         cp.external_metrics_available()
     });

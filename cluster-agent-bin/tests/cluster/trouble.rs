@@ -1,7 +1,7 @@
 //! What goes wrong around the agent costs the metric that it concerns, and is told.
 
 use crate::support::{
-    Agent, Cluster, ControlPlane, Datadog, NGINX, QUICK, eventually, requests, seconds,
+    Agent, Cluster, ControlPlane, Datadog, NGINX, QUICK, Verified, eventually, requests, seconds,
 };
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ fn the_api_server_may_come_back_as_another_and_datadog_may_be_away_at_the_start(
     agent.ready(seconds(30));
     agent.line(seconds(30), "no value for avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30), asked for by HorizontalPodAutoscaler default/nginxext");
     datadog.faults(&json!([]));
-    cp.register(agent.port(), None);
+    cp.register(agent.port(), Verified::Not);
     eventually(seconds(30), "the value is served", || {
         walkthrough_value(&cp)
     });

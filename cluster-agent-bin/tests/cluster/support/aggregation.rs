@@ -5,15 +5,24 @@ use serde_json::json;
 
 use super::ControlPlane;
 
+/// Whether the API server verifies the certificate of what is registered.
+#[derive(Clone, Copy)]
+pub(crate) enum Verified<'a> {
+    /// It takes any.
+    Not,
+    /// By these authorities, as PEM.
+    By(&'a str),
+    /// By those whom the server itself writes there.
+    ByItself,
+}
+
 impl ControlPlane {
     /// The name for which the API server checks the agent's certificate.
     pub(crate) const SERVICE_NAME: &str = "datadog-custom-metrics-server.default.svc";
 
-    /// Registers what listens on this loopback port as the server of external metrics. With
-    /// a bundle of authorities (PEM) the API server checks the agent's certificate, without
-    /// one it trusts whoever answers.
+    /// Registers what listens on this loopback port as the server of external metrics.
     #[track_caller]
-    pub(crate) fn register(&self, port: u16, ca_bundle: Option<&str>) {
+    pub(crate) fn register(&self, port: u16, verified: Verified<'_>) {
         // No kube-proxy routes to a Service here. One of type ExternalName needs no routing:
         // the API server resolves the name itself.
         let service = json!({
@@ -43,9 +52,10 @@ impl ControlPlane {
             },
         });
         let spec = &mut api_service["spec"];
-        match ca_bundle {
-            Some(pem) => spec["caBundle"] = BASE64_STANDARD.encode(pem).into(),
-            None => spec["insecureSkipTLSVerify"] = true.into(),
+        match verified {
+            Verified::Not => spec["insecureSkipTLSVerify"] = true.into(),
+            Verified::By(pem) => spec["caBundle"] = BASE64_STANDARD.encode(pem).into(),
+            Verified::ByItself => {}
         }
         self.apply(&format!("{service}\n---\n{api_service}"));
     }

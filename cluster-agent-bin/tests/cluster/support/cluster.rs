@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Agent, ControlPlane, Datadog, eventually, seconds};
+use super::{Agent, ControlPlane, Datadog, Verified, eventually, seconds};
 
 /// The agent asks Datadog every second here, so that a test does not wait for half a
 /// minute; everything else is as an operator gets it.
@@ -30,14 +30,21 @@ pub(crate) struct Cluster {
 impl Cluster {
     #[track_caller]
     pub(crate) fn with(series: &Value) -> Self {
+        Self::trusting(Verified::ByItself, series)
+    }
+
+    #[track_caller]
+    pub(crate) fn trusting(verified: Verified<'_>, series: &Value) -> Self {
         let cp = ControlPlane::start();
         cp.install("rbac.yaml");
         let datadog = Datadog::start(cp.folder(), &json!({ "series": series }).to_string());
         let mut agent = Agent::start(&cp, &datadog, &QUICK);
         agent.ready(seconds(30));
-        cp.register(agent.port(), None);
-        eventually(seconds(30), "the APIService is available", || {
-            cp.external_metrics_available()
+        cp.register(agent.port(), verified);
+        eventually(seconds(30), "the API server trusts the agent", || {
+            cp.external_metrics_available()?;
+            cp.kubectl(&["get", "--raw", "/apis/external.metrics.k8s.io/v1beta1"])
+                .success()
         });
         Self { cp, datadog, agent }
     }

@@ -25,6 +25,7 @@ mod process;
 mod stand_in;
 
 pub(crate) use agent::Agent;
+pub(crate) use aggregation::Verified;
 pub(crate) use certificates::Authority;
 pub(crate) use cluster::{Cluster, NGINX, QUICK, requests};
 pub(crate) use control_plane::ControlPlane;
