@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Uri, header::X_CONTENT_TYPE_OPTIONS};
 use http_body_util::Full;
 
-use crate::{encode, query};
+use crate::{Status, encode, query};
 
 /// The server has been asked to end. It serves on for a while, so that whoever
 /// spreads requests over several servers sees in `/readyz` that this one goes.
@@ -40,33 +40,39 @@ pub(crate) enum Probe {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeRequest {
     pub(crate) probe: Probe,
+    /// The one check of `/readyz/ping`.
+    pub(crate) only: Option<String>,
     pub(crate) verbose: bool,
     pub(crate) excluded: Vec<String>,
 }
 
-impl ProbeRequest {
-    pub(crate) fn of(probe: Probe, uri: &Uri) -> Self {
-        let verbose = query::parameter(uri, "verbose").is_some();
-        let excluded = query::parameters(uri, "exclude").collect();
-        Self {
-            probe,
-            verbose,
-            excluded,
+impl Probe {
+    pub(crate) const ALL: [Self; 3] = [Self::Healthz, Self::Livez, Self::Readyz];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|probe| probe.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Healthz => "healthz",
+            Self::Livez => "livez",
+            Self::Readyz => "readyz",
         }
     }
 
-    /// The answer, from what else readiness depends on: its checks, and whether
-    /// the server is to stay.
-    pub(crate) fn answer(
-        &self,
+    /// All that the probe looks at, from what else readiness depends on, and whether the
+    /// server is to stay.
+    pub(crate) fn checks(
+        self,
         readiness: impl FnOnce() -> Vec<Check>,
         ending: Option<&Ending>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Vec<Check> {
         let mut checks = vec![Check {
             name: "ping",
             outcome: Ok(()),
         }];
-        if self.probe == Probe::Readyz {
+        if self == Self::Readyz {
             checks.extend(readiness());
             checks.push(Check {
                 name: "shutdown",
@@ -76,20 +82,60 @@ impl ProbeRequest {
                 },
             });
         }
-        let (code, text) = self.report(&checks);
+        checks
+    }
+}
+
+impl ProbeRequest {
+    pub(crate) fn of(probe: Probe, only: Option<&&str>, uri: &Uri) -> Self {
+        let verbose = query::parameter(uri, "verbose").is_some();
+        let excluded = query::parameters(uri, "exclude").collect();
+        Self {
+            probe,
+            only: only.map(|name| (*name).to_owned()),
+            verbose,
+            excluded,
+        }
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// 404 for one check that there is not.
+    pub(crate) fn answer(&self, checks: &[Check]) -> Result<Response<Full<Bytes>>, Status> {
+        let (code, text) = match &self.only {
+            None => self.report(checks),
+            Some(only) => {
+                let check = checks.iter().find(|check| check.name == only);
+                match &check.ok_or_else(Status::not_found)?.outcome {
+                    Ok(()) => (StatusCode::OK, "ok".to_owned()),
+                    Err(why) => {
+                        self.tell(only, why);
+                        let text = format!("{only} failed: reason withheld\n");
+                        (StatusCode::INTERNAL_SERVER_ERROR, text)
+                    }
+                }
+            }
+        };
         let mut response = encode::response(code, "text/plain; charset=utf-8", text);
         response
             .headers_mut()
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
+        Ok(response)
+    }
+
+    /// What is wrong is told to the operator alone.
+    fn tell(&self, check: &str, why: &str) {
+        tracing::info!(
+            probe = self.probe.name(),
+            check,
+            why,
+            "a health check fails"
+        );
     }
 
     fn report(&self, checks: &[Check]) -> (StatusCode, String) {
-        let probe = match self.probe {
-            Probe::Healthz => "healthz",
-            Probe::Livez => "livez",
-            Probe::Readyz => "readyz",
-        };
+        let probe = self.probe.name();
         let mut passed = true;
         let mut lines = String::new();
         for Check { name, outcome } in checks {
@@ -100,7 +146,7 @@ impl ProbeRequest {
                 Ok(()) => format!("[+]{name} ok\n"),
                 Err(why) => {
                     passed = false;
-                    tracing::info!(probe, check = name, why, "a health check fails");
+                    self.tell(name, why);
                     format!("[-]{name} failed: reason withheld\n")
                 }
             };
@@ -147,7 +193,7 @@ mod tests {
         } else {
             &checks[..1]
         };
-        let (code, text) = ProbeRequest::of(probe, &Uri::from_static(uri)).report(checks);
+        let (code, text) = ProbeRequest::of(probe, None, &Uri::from_static(uri)).report(checks);
         (code.as_u16(), text)
     }
 
@@ -186,8 +232,35 @@ mod tests {
     #[test]
     fn only_readiness_asks_the_checks() {
         let never = || -> Vec<Check> { unreachable!("liveness does not depend on others") };
-        let answer = ProbeRequest::of(Probe::Livez, &Uri::from_static("/livez"))
-            .answer(never, Some(&Ending));
-        assert_eq!(answer.status(), StatusCode::OK);
+        for probe in [Probe::Livez, Probe::Healthz] {
+            let names: Vec<_> = probe
+                .checks(never, Some(&Ending))
+                .into_iter()
+                .map(|check| check.name)
+                .collect();
+            assert_eq!(names, ["ping"]);
+        }
+    }
+
+    #[test]
+    fn one_check_is_asked_by_its_name() {
+        let readiness = || {
+            vec![Check {
+                name: "refresh",
+                outcome: Err("never".to_owned()),
+            }]
+        };
+        let checks = Probe::Readyz.checks(readiness, None);
+        let code = |name| {
+            let request = ProbeRequest::of(Probe::Readyz, Some(&name), &Uri::from_static("/"));
+            request
+                .answer(&checks)
+                .map_or_else(|status| status.code(), |answer| answer.status())
+                .as_u16()
+        };
+        assert_eq!(
+            ["ping", "shutdown", "refresh", "nope"].map(code),
+            [200, 200, 500, 404]
+        );
     }
 }

@@ -112,7 +112,7 @@ pub use crate::{
     custom::{CustomMetricValue, DescribedObject},
     external::{ExternalMetricValue, ExternalMetricValueList},
     quantity::{InvalidQuantity, Quantity},
-    status::{Reason, Status, StatusDetails},
+    status::{Cause, Reason, Status, StatusDetails},
 };
 
 // The API over a provider.

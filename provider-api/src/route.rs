@@ -3,6 +3,7 @@
 
 mod custom;
 mod external;
+mod list_options;
 
 use std::borrow::Cow;
 
@@ -44,6 +45,8 @@ pub(crate) enum Destination {
     Group(Group),
     /// `/apis/external.metrics.k8s.io/v1beta1`
     Resources(Group, &'static str),
+    /// `/`, which lists the others
+    Index,
     Schema(Schema),
     Health(ProbeRequest),
     Version,
@@ -92,13 +95,13 @@ impl Route {
 
 /// Where a path leads that names no metric.
 fn destination(names: &[&str], method: &Method, uri: &Uri) -> Destination {
-    let health = |probe| Destination::Health(ProbeRequest::of(probe, uri));
     let read = |destination| match *method {
         Method::GET => destination,
         _ => Destination::Refused(Status::method_not_allowed()),
     };
     let not_found = || Destination::Refused(Status::not_found());
     match names {
+        [""] => read(Destination::Index),
         ["apis"] => read(Destination::Groups),
         ["apis", group] => {
             Group::named(group).map_or_else(not_found, |group| read(Destination::Group(group)))
@@ -113,11 +116,18 @@ fn destination(names: &[&str], method: &Method, uri: &Uri) -> Destination {
         ["openapi", "v3", path @ ..] => read(Destination::Schema(Schema::version(path, uri))),
         ["version"] => read(Destination::Version),
         // Probes come with whatever method they like.
-        ["healthz"] => health(Probe::Healthz),
-        ["livez"] => health(Probe::Livez),
-        ["readyz"] => health(Probe::Readyz),
+        [probe, check @ ..] if check.len() < 2 => match Probe::named(probe) {
+            Some(probe) => Destination::Health(ProbeRequest::of(probe, check.first(), uri)),
+            None => not_found(),
+        },
         _ => not_found(),
     }
+}
+
+/// The group of metrics that a path is in, whatever it says further.
+pub(crate) fn group_of(uri: &Uri) -> Option<Group> {
+    let group = uri.path().strip_prefix("/apis/")?.split('/').next()?;
+    Group::named(group)
 }
 
 /// The selector in a parameter of the request; one that is missing asks for
@@ -166,11 +176,13 @@ mod tests {
         let health = |probe| {
             Destination::Health(ProbeRequest {
                 probe,
+                only: None,
                 verbose: false,
                 excluded: Vec::new(),
             })
         };
         for (path, destination) in [
+            ("/", Destination::Index),
             ("/apis", Destination::Groups),
             ("/apis/", Destination::Groups),
             (
@@ -223,13 +235,12 @@ mod tests {
     #[test]
     fn nothing_else_is_found() {
         for path in [
-            "/",
             "/foo",
             "//apis",
             "/metrics",
             "/openapi",
             "/openapi/v2/",
-            "/readyz/ping",
+            "/readyz/ping/ping",
             "/version/",
             "/apis/apps",
             "/apis/apps/v1",

@@ -6,6 +6,7 @@ mod custom;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fmt,
     sync::Arc,
@@ -25,9 +26,9 @@ use crate::{
     discovery::{self, Listing},
     encode::Format,
     group::Group,
-    health::Check,
+    health::{Check, Ending, Probe},
     openapi::OpenApi,
-    route::Destination,
+    route::{Destination, group_of},
 };
 
 /// Answers the requests of the Kubernetes metrics API from a provider.
@@ -44,6 +45,8 @@ pub struct MetricsApi {
     readiness: Vec<Arc<dyn Fn() -> Vec<Check> + Send + Sync>>,
     version: Arc<str>,
     schemas: Arc<OpenApi>,
+    /// Paths that a layer above answers.
+    beside: Vec<&'static str>,
 }
 
 impl MetricsApi {
@@ -62,6 +65,7 @@ impl MetricsApi {
         Self {
             readiness: self.readiness,
             version: self.version,
+            beside: self.beside,
             ..Self::of(self.external, Some(Arc::new(custom)))
         }
     }
@@ -81,6 +85,7 @@ impl MetricsApi {
             readiness: Vec::new(),
             version: "".into(),
             schemas: Arc::new(OpenApi::of(&groups)),
+            beside: Vec::new(),
         }
     }
 
@@ -91,13 +96,16 @@ impl MetricsApi {
         self
     }
 
+    /// Lists `path` in the index at `/`, which a layer above answers.
+    #[cfg(feature = "server")]
+    pub(crate) fn beside(mut self, path: &'static str) -> Self {
+        self.beside.push(path);
+        self
+    }
+
     /// What is served, as `external.metrics.k8s.io/v1beta1`.
     pub fn group_versions(&self) -> Vec<String> {
-        let served = |group: &Group| match group {
-            Group::External => self.external.is_some(),
-            Group::Custom => self.custom.is_some(),
-        };
-        let groups = Group::ALL.into_iter().filter(served);
+        let groups = Group::ALL.into_iter().filter(|group| self.serves(*group));
         let named = |group: Group| {
             let versions = group.versions().iter();
             versions.map(move |version| format!("{}/{version}", group.name()))
@@ -145,9 +153,12 @@ impl MetricsApi {
                 discovery::resources(request, &self.listing(group)?, version)
             }
             Destination::Schema(schema) => self.schemas.answer(&schema, request),
-            Destination::Health(probe) => {
-                let checks = || self.readiness.iter().flat_map(|checks| checks()).collect();
-                Ok(probe.answer(checks, request.extensions().get()))
+            Destination::Index => {
+                let paths = json!({ "paths": self.paths() });
+                Ok(Format::json(request).answer_text(StatusCode::OK, &paths))
+            }
+            Destination::Health(asked) => {
+                asked.answer(&self.checks(asked.probe, request.extensions().get()))
             }
             Destination::Version => {
                 let version = json!({
@@ -163,8 +174,47 @@ impl MetricsApi {
                 });
                 Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &version))
             }
-            Destination::Refused(status) => Err(status),
+            // What is not there cannot be asked for in a wrong way.
+            Destination::Refused(status) => match group_of(request.uri()) {
+                Some(group) if !self.serves(group) => Err(Status::not_found()),
+                _ => Err(status),
+            },
         }
+    }
+
+    fn serves(&self, group: Group) -> bool {
+        match group {
+            Group::External => self.external.is_some(),
+            Group::Custom => self.custom.is_some(),
+        }
+    }
+
+    fn checks(&self, probe: Probe, ending: Option<&Ending>) -> Vec<Check> {
+        let readiness = || self.readiness.iter().flat_map(|checks| checks()).collect();
+        probe.checks(readiness, ending)
+    }
+
+    /// Every path that does not name a metric, in order.
+    fn paths(&self) -> BTreeSet<String> {
+        let mut paths: BTreeSet<String> = ["/apis", "/openapi/v2", "/openapi/v3", "/version"]
+            .into_iter()
+            .chain(self.beside.iter().copied())
+            .map(str::to_owned)
+            .collect();
+        for group_version in self.group_versions() {
+            if let Some((group, _)) = group_version.split_once('/') {
+                paths.insert(format!("/apis/{group}"));
+            }
+            paths.insert(format!("/apis/{group_version}"));
+            paths.insert(format!("/openapi/v3/apis/{group_version}"));
+        }
+        for probe in Probe::ALL {
+            let name = probe.name();
+            paths.insert(format!("/{name}"));
+            let checks = self.checks(probe, None);
+            paths.extend(checks.iter().map(|check| format!("/{name}/{}", check.name)));
+        }
+        paths
     }
 
     async fn external(

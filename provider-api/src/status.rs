@@ -25,7 +25,7 @@ pub struct Status {
     /// What a person reads.
     pub message: String,
     /// What a program reads, where there is anything.
-    pub details: Option<StatusDetails>,
+    pub details: Option<Box<StatusDetails>>,
 }
 
 /// The kinds of error. Each has one HTTP status code and goes by its own name on
@@ -59,9 +59,23 @@ pub struct StatusDetails {
     /// The kind; for a metric, its name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kind: String,
+    /// What is wrong with which part of the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
     /// After how many seconds the same request may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<i32>,
+}
+
+/// What is wrong with one part of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// Kubernetes' word for it, such as `FieldValueForbidden`.
+    pub reason: &'static str,
+    /// What a person reads.
+    pub message: String,
+    /// The part: a field of the object, or an option of the request.
+    pub field: String,
 }
 
 impl From<&Refusal> for Status {
@@ -208,7 +222,7 @@ mod tests {
                 retry_after_seconds: Some(seconds),
                 ..StatusDetails::default()
             };
-            assert_eq!(status.details, Some(details), "{retry_after:?}");
+            assert_eq!(status.details, Some(Box::new(details)), "{retry_after:?}");
             assert_eq!(
                 header_of(&status, "retry-after").as_deref(),
                 header,

@@ -16,6 +16,10 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Clone, Debug)]
 pub struct MetricsPage(pub(super) ServerMetrics);
 
+impl MetricsPage {
+    pub(crate) const PATH: &str = "/metrics";
+}
+
 impl<S> Layer<S> for MetricsPage {
     type Service = Layered<Self, S>;
 
@@ -30,7 +34,7 @@ impl<S> Layer<S> for MetricsPage {
 impl<B: Send + 'static> Around<B> for MetricsPage {
     async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
         // Letter by letter: a path that is only spelled like it was not authorized as it.
-        if request.uri().path() != "/metrics" {
+        if request.uri().path() != Self::PATH {
             let Ok(answer) = below.call(request).await;
             return answer;
         }

@@ -2,8 +2,12 @@
 
 use http::{Method, Uri};
 
-use super::{Destination, Route, bad_request, check_timeout, selector};
-use crate::{Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target, query};
+use super::{
+    Destination, Route,
+    list_options::{self, is_watch},
+    selector,
+};
+use crate::{Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target};
 
 /// The route, where the path names an external metric.
 ///
@@ -67,37 +71,14 @@ fn series(method: &Method, uri: &Uri) -> Result<Selector, Status> {
     if is_watch(uri) {
         return Err(Status::not_watchable());
     }
-    check_timeout(uri)?;
-    if let Some(fields) = query::parameter(uri, "fieldSelector") {
-        check_fields(&fields)?;
-    }
+    list_options::check(uri)?;
     selector(uri, "labelSelector")
-}
-
-fn is_watch(uri: &Uri) -> bool {
-    query::parameter(uri, "watch").is_some_and(|watch| query::is_true(&watch))
-}
-
-/// Metrics have no fields to select by. Kubernetes lets the two pass that every
-/// object has, and so do we.
-fn check_fields(selector: &str) -> Result<(), Status> {
-    for requirement in selector
-        .split(',')
-        .filter(|requirement| !requirement.is_empty())
-    {
-        let field = requirement.split(['=', '!']).next().unwrap_or_default();
-        if !matches!(field, "metadata.name" | "metadata.namespace") {
-            return Err(bad_request(format!(
-                "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
-            )));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::bad_request;
 
     const E: &str = "/apis/external.metrics.k8s.io/v1beta1/namespaces/default";
 

@@ -12,8 +12,8 @@ use tracing::{info, warn};
 use super::{Ended, Limits, Server, ServerError, ServingCertificate, supervise::Task};
 use crate::{
     AccessLog, Action, Answering, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic,
-    Check, Clock, Deadline, Decision, Impersonate, InFlightLimit, MetricsApi, RequestId,
-    ServerMetrics, Undecided, User,
+    Check, Clock, Deadline, Decision, Impersonate, InFlightLimit, MetricsApi, MetricsPage,
+    RequestId, ServerMetrics, Undecided, User,
 };
 
 /// A pod has 30 seconds to end, if its manifest says nothing else. In the first of them the
@@ -215,7 +215,7 @@ fn stack<B: Send + 'static>(
         .layer(Authorize::by(authorizer))
         // What was counted, for those who may read it.
         .layer(metrics.page())
-        .service(api)
+        .service(api.beside(MetricsPage::PATH))
 }
 
 /// May read everything.

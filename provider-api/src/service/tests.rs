@@ -184,7 +184,70 @@ async fn each_path_has_its_answer() {
     assert_eq!(get("/openapi/v2").await.1["swagger"], "2.0");
     let path = "/openapi/v3/apis/external.metrics.k8s.io/v1beta1";
     assert_eq!(get(path).await.1["openapi"], "3.0.0");
-    for path in ["/openapi/v1", "/", E] {
+    for path in ["/openapi/v1", "/foo", "/readyz/nope", E] {
         assert_eq!(get(path).await.1["reason"], "NotFound", "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_index_lists_every_path_and_each_of_them_is_there() {
+    let (code, index) = get("/").await;
+    let paths = [
+        "/apis",
+        "/apis/external.metrics.k8s.io",
+        "/apis/external.metrics.k8s.io/v1beta1",
+        "/healthz",
+        "/healthz/ping",
+        "/livez",
+        "/livez/ping",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/openapi/v3/apis/external.metrics.k8s.io/v1beta1",
+        "/readyz",
+        "/readyz/ping",
+        "/readyz/refresh",
+        "/readyz/shutdown",
+        "/version",
+    ];
+    assert_eq!((code, index), (200, json!({ "paths": paths })));
+    for path in paths {
+        let (code, _) = answer(request("GET", path)).await;
+        let unready = ["/readyz", "/readyz/refresh"].contains(&path);
+        assert_eq!(code, if unready { 500 } else { 200 }, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_group_that_is_not_served_can_be_asked_for_in_a_wrong_way() {
+    let pods = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/pods/*/rps";
+    for (method, uri) in [
+        ("GET", pods.to_owned()),
+        ("POST", pods.to_owned()),
+        ("GET", format!("{pods}?labelSelector===")),
+        ("POST", "/apis/custom.metrics.k8s.io".to_owned()),
+    ] {
+        let (code, body) = answer(request(method, &uri)).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            (code, &body["reason"]),
+            (404, &json!("NotFound")),
+            "{method} {uri}"
+        );
+    }
+    assert_eq!(answer(request("POST", &format!("{E}/depth"))).await.0, 405);
+}
+
+#[tokio::test]
+async fn options_that_contradict_each_other_are_told_to_programs_too() {
+    let (code, status) = get(&format!("{E}/depth?resourceVersionMatch=Exact")).await;
+    let details = json!({
+        "group": "meta.k8s.io",
+        "kind": "ListOptions",
+        "causes": [{
+            "reason": "FieldValueForbidden",
+            "message": "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+            "field": "resourceVersionMatch",
+        }],
+    });
+    assert_eq!((code, &status["details"]), (422, &details));
 }

@@ -3,8 +3,32 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Reason, Status, StatusDetails};
+use super::{Cause, Reason, Status, StatusDetails};
 use crate::{Action, ExternalMetric, Target, User};
+
+impl Cause {
+    /// The part may not be there.
+    pub(crate) fn forbidden(field: &str, why: &str) -> Self {
+        Self {
+            reason: "FieldValueForbidden",
+            message: format!("Forbidden: {why}"),
+            field: field.to_owned(),
+        }
+    }
+
+    /// The part may be one of these, and is not.
+    pub(crate) fn not_supported(field: &str, value: &str, supported: &[&str]) -> Self {
+        let supported: Vec<_> = supported.iter().map(|one| format!("{one:?}")).collect();
+        Self {
+            reason: "FieldValueNotSupported",
+            message: format!(
+                "Unsupported value: {value:?}: supported values: {}",
+                supported.join(", ")
+            ),
+            field: field.to_owned(),
+        }
+    }
+}
 
 impl Status {
     /// Nothing has this path.
@@ -27,11 +51,11 @@ impl Status {
     pub(crate) fn not_watchable() -> Self {
         let group = ExternalMetric::GROUP;
         Self {
-            details: Some(StatusDetails {
+            details: Some(Box::new(StatusDetails {
                 group: group.to_owned(),
                 kind: "*".to_owned(),
                 ..StatusDetails::default()
-            }),
+            })),
             ..Self::new(
                 Reason::MethodNotAllowed,
                 format!("watch is not supported on resources of kind \"*.{group}\""),
@@ -103,7 +127,7 @@ impl Status {
             message = format!("{message}: {reason}");
         }
         Self {
-            details: Some(details),
+            details: Some(Box::new(details)),
             ..Self::new(Reason::Forbidden, message)
         }
     }
@@ -134,7 +158,7 @@ impl Status {
 
     fn of_route(reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            details: Some(StatusDetails::default()),
+            details: Some(Box::default()),
             ..Self::new(reason, message)
         }
     }
@@ -148,7 +172,7 @@ impl Status {
             ..StatusDetails::default()
         };
         Self {
-            details: Some(details),
+            details: Some(Box::new(details)),
             ..Self::new(Reason::TooManyRequests, message)
         }
     }
@@ -192,7 +216,7 @@ mod tests {
             Status {
                 reason: Reason::Forbidden,
                 message: "foo.external.metrics.k8s.io is forbidden: User \"bob\" cannot list resource \"foo\" in API group \"external.metrics.k8s.io\" in the namespace \"default\": no rule".to_owned(),
-                details: Some(details),
+                details: Some(Box::new(details)),
             }
         );
         assert!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Status, StatusDetails};
+use super::{Cause, Status, StatusDetails};
 use crate::encode::{Document, Message};
 
 const FAILURE: &str = "Failure";
@@ -29,10 +29,17 @@ impl Document for Status {
 
 impl StatusDetails {
     fn protobuf(&self) -> Message {
-        Message::default()
+        let details = Message::default()
             .text(1, &self.name)
             .text(2, &self.group)
-            .text(3, &self.kind)
+            .text(3, &self.kind);
+        let cause = |cause: &Cause| {
+            let message = Message::default().text(1, cause.reason);
+            message.text(2, &cause.message).text(3, &cause.field)
+        };
+        self.causes
+            .iter()
+            .fold(details, |details, told| details.message(4, &cause(told)))
             .number(5, self.retry_after_seconds.unwrap_or(0).into())
             .text(6, "")
     }
@@ -70,7 +77,7 @@ mod tests {
         Status {
             reason: Reason::TooManyRequests,
             message: "wait".to_owned(),
-            details: Some(details),
+            details: Some(Box::new(details)),
         }
     }
 
