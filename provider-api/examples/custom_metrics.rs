@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, error::Error, sync::Arc};
 use async_trait::async_trait;
 use provider_api::{
     CustomMetric, CustomMetricValue, CustomMetricsProvider, DescribedObject, GroupResource,
-    InvalidName, ListedMetric, MetricName, MetricsApi, ObjectName, Quantity, Refusal, Selector,
-    Server, ServingCertificate,
+    InvalidName, ListedMetric, MetricName, MetricsApi, MetricsServer, ObjectName, Quantity,
+    Refusal, Selector, Shutdown,
 };
 use time::{OffsetDateTime, macros::datetime};
 
@@ -128,14 +128,21 @@ fn row(
 }
 
 #[tokio::main]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is a binary, whose clock is read here"
+)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let certificate = ServingCertificate::self_signed(["localhost"])?;
-    let server = Server::bind(([127, 0, 0, 1], 6443).into()).await?;
-    println!("https://{}", server.local_addr());
-    let api = MetricsApi::of_custom(shop()?);
-    server
-        .serve(Arc::new(certificate), api, std::future::pending())
-        .await;
+    println!("https://127.0.0.1:6443");
+    MetricsServer::open(
+        MetricsApi::of_custom(shop()?),
+        Arc::new(OffsetDateTime::now_utc),
+    )
+    .serve(
+        ([127, 0, 0, 1], 6443).into(),
+        Shutdown::on_signal()?.asked(),
+    )
+    .await?;
     Ok(())
 }
 

@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use provider_api::{
-    ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, MetricsApi, Quantity,
-    Refusal, Server, ServingCertificate,
+    ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, MetricsApi,
+    MetricsServer, Quantity, Refusal, Shutdown,
 };
 use time::{OffsetDateTime, macros::datetime};
 
@@ -67,17 +67,21 @@ fn queues() -> Result<Queues, Box<dyn Error>> {
 }
 
 #[tokio::main]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is a binary, whose clock is read here"
+)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let certificate = ServingCertificate::self_signed(["localhost"])?;
-    let server = Server::bind(([127, 0, 0, 1], 6443).into()).await?;
-    println!("https://{}", server.local_addr());
-    server
-        .serve(
-            Arc::new(certificate),
-            MetricsApi::new(queues()?),
-            std::future::pending(),
-        )
-        .await;
+    println!("https://127.0.0.1:6443");
+    MetricsServer::open(
+        MetricsApi::new(queues()?),
+        Arc::new(OffsetDateTime::now_utc),
+    )
+    .serve(
+        ([127, 0, 0, 1], 6443).into(),
+        Shutdown::on_signal()?.asked(),
+    )
+    .await?;
     Ok(())
 }
 
