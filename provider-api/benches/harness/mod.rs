@@ -1,0 +1,92 @@
+//! The server without its socket, and what the API server asks it.
+
+use std::{convert::Infallible, sync::Arc};
+
+use async_trait::async_trait;
+use http::{Request, header};
+use provider_api::{
+    AccessLog, Action, Answer, Answering, Authenticate, Authenticator, Authorize, Authorizer,
+    CatchPanic, Clock, Deadline, Decision, Impersonate, InFlightLimit, MetricsApi, Presented,
+    Rejected, RequestId, ServerMetrics, Undecided, User,
+};
+use time::macros::datetime;
+use tokio::runtime::{Builder, Runtime};
+use tower::{ServiceBuilder, ServiceExt};
+
+pub(crate) const JSON: &str = "application/json";
+
+const AUTOSCALER: &str = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+
+/// The layers of `MetricsServer`, with stand-ins that know at once who asks and whether
+/// they may.
+pub(crate) fn layered(api: MetricsApi) -> impl Answering<()> {
+    let clock: Arc<dyn Clock> = Arc::new(|| datetime!(2026-01-02 03:04:10 UTC));
+    let metrics = ServerMetrics::new(Arc::clone(&clock));
+    let authorizer: Arc<dyn Authorizer> = Arc::new(OnlyTheAutoscaler);
+    ServiceBuilder::new()
+        .layer(RequestId::default())
+        .layer(AccessLog::new(clock))
+        .layer(metrics.clone())
+        .layer(CatchPanic)
+        .layer(InFlightLimit::default())
+        .layer(Deadline::default())
+        .layer(Authenticate::by(vec![
+            Arc::new(ByHeader) as Arc<dyn Authenticator>
+        ]))
+        .layer(Impersonate::by(Arc::clone(&authorizer)))
+        .layer(Authorize::by(authorizer))
+        .layer(metrics.page())
+        .service(api)
+}
+
+/// The deadline needs a timer.
+pub(crate) fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime of one thread needs nothing that can run out")
+}
+
+/// A request as the API server passes it on for the autoscaler.
+pub(crate) fn request(path: &str, accept: &str) -> Request<()> {
+    Request::get(path)
+        .header(header::ACCEPT, accept)
+        .header(
+            header::USER_AGENT,
+            "kube-controller-manager/v1.33.0 (linux/amd64)",
+        )
+        .header("audit-id", "0f8fad5b-d9cb-469f-a165-70867728950e")
+        .header("x-remote-user", AUTOSCALER)
+        .body(())
+        .expect("a path and headers that are legal")
+}
+
+pub(crate) async fn answer(
+    api: &impl Answering<()>,
+    request: Request<()>,
+) -> Result<Answer, Infallible> {
+    api.clone().oneshot(request).await
+}
+
+struct ByHeader;
+
+#[async_trait]
+impl Authenticator for ByHeader {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+        let name = presented.headers.get("x-remote-user");
+        Ok(name.and_then(|name| name.to_str().ok()).map(|name| User {
+            name: name.to_owned(),
+            ..User::default()
+        }))
+    }
+}
+
+struct OnlyTheAutoscaler;
+
+#[async_trait]
+impl Authorizer for OnlyTheAutoscaler {
+    async fn authorize(&self, user: &User, _: &Action) -> Result<Decision, Undecided> {
+        if user.name == AUTOSCALER {
+            return Ok(Decision::Allowed);
+        }
+        Err(Undecided(format!("{} is not the autoscaler", user.name)))
+    }
+}
