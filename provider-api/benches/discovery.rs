@@ -4,7 +4,7 @@
 mod harness;
 
 use async_trait::async_trait;
-use divan::{AllocProfiler, Bencher};
+use divan::Bencher;
 use harness::{JSON, layered, request};
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -12,9 +12,6 @@ use provider_api::{
     Answer, ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName, MetricsApi,
     Refusal,
 };
-
-#[global_allocator]
-static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 const NAMES: usize = 10_000;
 const LEGACY: &str = "/apis/external.metrics.k8s.io/v1beta1";

@@ -1,5 +1,5 @@
 //! From a parsed request to the bytes of its answer, through every layer of the server
-//! and without a socket: how long, and how many allocations.
+//! and without a socket.
 //!
 //! Nothing is logged, since nobody listens to the log.
 
@@ -8,7 +8,7 @@ mod harness;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use divan::{AllocProfiler, Bencher};
+use divan::Bencher;
 use harness::{JSON, layered, request};
 use http_body_util::BodyExt;
 use provider_api::{
@@ -17,16 +17,13 @@ use provider_api::{
 };
 use time::macros::datetime;
 
-#[global_allocator]
-static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
-
 /// What the autoscaler accepts.
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf, */*";
 const ITEMS: [usize; 3] = [1, 10, 100];
 const PATH: &str = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/\
                     nginx.net.request_per_s?labelSelector=kube_container_name%3Dnginx";
 
-fn main() {
+pub(crate) fn main() {
     divan::main();
 }
 
