@@ -4,40 +4,102 @@
 //! The list of metrics is never empty, since clients take an empty one for an
 //! error, and never long, since every `kubectl` reads it: it is a courtesy to
 //! people. Whether a metric can be asked for does not depend on it.
+//!
+//! [Kubernetes' own](https://github.com/kubernetes/kubernetes/tree/master/staging/src/k8s.io/apiserver/pkg/endpoints/discovery)
+//! documents say the same of its resources.
 
 mod aggregated;
+mod kept;
 mod listing;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header::VARY};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-pub(crate) use self::listing::Listing;
-use crate::{Format, Status, encode, group::Group};
+pub(crate) use self::{kept::Kept, listing::Listing};
+use crate::{
+    Format, Status,
+    encode::{Page, chosen},
+    group::Group,
+};
 
-/// Answers `/apis`: with the whole of the discovery where the API server asks for
-/// it, and otherwise with the groups alone.
-pub(crate) fn groups<B>(
-    request: &Request<B>,
-    listings: &[Listing],
-) -> Result<Response<Full<Bytes>>, Status> {
-    let asks_for_all = encode::chosen(request.headers(), |range| {
-        if aggregated::is_meant_by(range) {
-            return Some(true);
+/// What there is to ask for at one time, written down.
+pub(crate) struct Catalogue {
+    listings: Vec<Listing>,
+    aggregated: Page,
+    /// A document for each version of a group.
+    resources: Vec<(Group, &'static str, Page)>,
+}
+
+/// What `/apis` can be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    /// The names of the groups.
+    Plain,
+    /// The whole of the discovery.
+    Aggregated,
+}
+
+impl Catalogue {
+    /// What is listed of each group that is served.
+    pub(crate) fn of(listings: Vec<Listing>) -> Self {
+        let resources = listings
+            .iter()
+            .flat_map(|listing| {
+                let versions = listing.group.versions().iter();
+                versions.map(|version| (listing.group, *version, resources(listing, version)))
+            })
+            .collect();
+        Self {
+            aggregated: aggregated::page(&listings),
+            resources,
+            listings,
         }
-        let plain = range.parameter("as").is_none() && range.includes("application/json");
-        plain.then_some(false)
-    });
-    if asks_for_all == Some(true) {
-        return Ok(aggregated::answer(request, listings));
     }
-    let entries: Vec<_> = listings
-        .iter()
-        .map(|listing| group_entry(listing.group))
-        .collect();
-    let groups = json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": entries });
-    Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &groups))
+
+    /// Answers `/apis`: with the whole of the discovery where the API server asks for
+    /// it, and otherwise with the groups alone.
+    pub(crate) fn groups<B>(&self, request: &Request<B>) -> Result<Response<Full<Bytes>>, Status> {
+        let headers = request.headers();
+        let offers = [Groups::Plain, Groups::Aggregated];
+        let form = chosen(headers, &offers, |range, form| match form {
+            Groups::Aggregated => aggregated::is_meant_by(range),
+            Groups::Plain => {
+                let is_text = ["application/json", "application/yaml"];
+                range.is_plain() && is_text.iter().any(|media| range.includes(media))
+            }
+        });
+        if form == Some(Groups::Aggregated) {
+            return Ok(aggregated::answer(&self.aggregated, headers));
+        }
+        let entries: Vec<_> = self
+            .listings
+            .iter()
+            .map(|listing| group_entry(listing.group))
+            .collect();
+        let groups = json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": entries });
+        let mut answer = Format::of_text(request)?.answer_text(StatusCode::OK, &groups);
+        let headers = answer.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+        Ok(answer)
+    }
+
+    /// Answers `/apis/external.metrics.k8s.io/v1beta1`.
+    ///
+    /// # Errors
+    /// 404 where the group is not served.
+    pub(crate) fn resources<B>(
+        &self,
+        request: &Request<B>,
+        group: Group,
+        version: &str,
+    ) -> Result<Response<Full<Bytes>>, Status> {
+        let mut pages = self.resources.iter();
+        let page = pages.find(|(of, named, _)| *of == group && *named == version);
+        let (_, _, page) = page.ok_or_else(Status::not_found)?;
+        Ok(Format::of_text(request)?.answer_page(StatusCode::OK, page))
+    }
 }
 
 /// Answers `/apis/external.metrics.k8s.io`.
@@ -51,12 +113,7 @@ pub(crate) fn group<B>(
     Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &entry))
 }
 
-/// Answers `/apis/external.metrics.k8s.io/v1beta1`.
-pub(crate) fn resources<B>(
-    request: &Request<B>,
-    listing: &Listing,
-    version: &str,
-) -> Result<Response<Full<Bytes>>, Status> {
+fn resources(listing: &Listing, version: &str) -> Page {
     let resource = |name: &str, is_namespaced: bool| {
         json!({
             "name": name,
@@ -71,13 +128,12 @@ pub(crate) fn resources<B>(
         .iter()
         .map(|(name, is_namespaced)| resource(name, *is_namespaced))
         .collect();
-    let resources = json!({
+    Page::of(&json!({
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": api_version(listing.group, version),
         "resources": entries,
-    });
-    Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &resources))
+    }))
 }
 
 fn group_entry(group: Group) -> Value {
@@ -132,7 +188,8 @@ mod tests {
             "groupVersion": "external.metrics.k8s.io/v1beta1",
             "resources": [entry("bar"), entry("foo")],
         });
-        let answer = resources(&Request::new(()), &listing, "v1beta1");
+        let catalogue = Catalogue::of(vec![listing]);
+        let answer = catalogue.resources(&Request::new(()), Group::External, "v1beta1");
         assert_eq!(body(answer).await, expected);
     }
 
@@ -150,7 +207,8 @@ mod tests {
                     entry("pods/Bar", true),
                 ],
             });
-            let answer = resources(&Request::new(()), &custom(), version);
+            let catalogue = Catalogue::of(vec![custom()]);
+            let answer = catalogue.resources(&Request::new(()), Group::Custom, version);
             assert_eq!(body(answer).await, expected);
         }
     }
@@ -171,7 +229,7 @@ mod tests {
             .header(ACCEPT, "application/json")
             .body(())
             .unwrap();
-        let answer = groups(&request, &[external(&[]), custom()]);
+        let answer = Catalogue::of(vec![external(&[]), custom()]).groups(&request);
         assert_eq!(body(answer).await, list);
 
         for (place, of) in Group::ALL.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! How an answer is written: the formats, and which one a request gets.
 
 mod accept;
+mod page;
 mod protobuf;
 mod time;
 mod yaml;
@@ -12,16 +13,28 @@ use http::{
 };
 use http_body_util::Full;
 use serde::Serialize;
+use serde_json::Value;
 
+#[cfg(test)]
+pub(crate) use self::protobuf::bytes_of;
 use self::protobuf::envelope;
 pub(crate) use self::{
     accept::{MediaRange, chosen},
+    page::Page,
     protobuf::Message,
     time::{as_seconds, in_whole_seconds},
 };
 use crate::{Status, query};
 
-/// The format that a request asks for, to be taken from it before it is spent.
+/// The format that a request asks for, to be taken from it before it is spent: JSON,
+/// YAML, or the protobuf in which an autoscaler asks first.
+///
+/// It is the one of the `Accept` header that the client likes best, by quality (`q`),
+/// then by how exactly it is named, then by place; who accepts nothing in particular
+/// gets JSON. That is indented where `?pretty` says so, and for `curl`, `wget` and
+/// browsers where it does not say otherwise, as
+/// [Kubernetes does it](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/endpoints/handlers/negotiation/negotiate.go).
+/// A table (`as=Table`) is not to be had; `kubectl get` also takes plain JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     media: Media,
@@ -41,8 +54,8 @@ pub(crate) trait Document: Serialize {
     const API_VERSION: &'static str;
     const KIND: &'static str;
 
-    /// The message without its envelope.
-    fn protobuf(&self) -> Message;
+    /// Writes the message without its envelope.
+    fn protobuf(&self, message: &mut Message);
 }
 
 impl Format {
@@ -74,23 +87,15 @@ impl Format {
     }
 
     fn first_of<B>(request: &Request<B>, offered: &[Media]) -> Result<Self, Status> {
-        let media = chosen(request.headers(), |range| {
-            // `as` asks for another document, such as a table.
-            let plain = range.parameter("as").is_none();
-            offered
-                .iter()
-                .copied()
-                .find(|media| plain && range.includes(media.name()))
+        let media = chosen(request.headers(), offered, |range, media: Media| {
+            range.is_plain() && range.includes(media.name())
         });
-        match media {
-            Some(media) => Ok(Self {
-                media,
-                ..Self::json(request)
-            }),
-            None => Err(Status::not_acceptable(
-                offered.iter().map(|media| media.name()),
-            )),
-        }
+        let media = media
+            .ok_or_else(|| Status::not_acceptable(offered.iter().map(|media| media.name())))?;
+        Ok(Self {
+            media,
+            ..Self::json(request)
+        })
     }
 
     /// An answer of one of Kubernetes' documents.
@@ -101,7 +106,9 @@ impl Format {
     ) -> Response<Full<Bytes>> {
         match self.media {
             Media::Protobuf => {
-                let body = envelope(D::API_VERSION, D::KIND, &document.protobuf());
+                let body = envelope(D::API_VERSION, D::KIND, |message| {
+                    document.protobuf(message);
+                });
                 response(code, Media::Protobuf.name(), body)
             }
             Media::Json | Media::Yaml => self.answer_text(code, document),
@@ -115,6 +122,16 @@ impl Format {
         document: &impl Serialize,
     ) -> Response<Full<Bytes>> {
         response(code, self.media.name(), self.text(document))
+    }
+
+    /// An answer of a document that is written already.
+    pub(crate) fn answer_page(self, code: StatusCode, page: &Page) -> Response<Full<Bytes>> {
+        if self.media == Media::Json && !self.pretty {
+            return response(code, Media::Json.name(), page.body.clone());
+        }
+        let document: Value =
+            serde_json::from_slice(&page.body).expect("a page is the JSON of a document");
+        self.answer_text(code, &document)
     }
 
     fn text(self, document: &impl Serialize) -> Vec<u8> {
@@ -205,7 +222,7 @@ mod tests {
                 Some("application/vnd.kubernetes.protobuf;q=0.5, application/json"),
                 Media::Json,
             ),
-            (Some("application/json;q=0, */*;q=0.1"), Media::Json),
+            (Some("application/json;q=0, */*;q=0.1"), Media::Yaml),
             // kubectl get
             (
                 Some(

@@ -43,15 +43,17 @@ impl ExternalMetricValue {
         }
     }
 
-    fn protobuf(&self) -> Message {
-        let mut message = Message::default().text(1, self.metric_name.as_str());
+    fn protobuf(&self, message: &mut Message) {
+        message.text(1, self.metric_name.as_str());
         for (key, value) in &self.labels {
-            message = message.message(2, &Message::default().text(1, key).text(2, value));
+            message.message(2, |label| {
+                label.text(1, key).text(2, value);
+            });
         }
         message
             .time(3, self.timestamp)
             .optional_seconds(4, self.window)
-            .quantity(5, &self.value)
+            .quantity(5, &self.value);
     }
 }
 
@@ -67,11 +69,11 @@ impl Document for ExternalMetricValueList {
     const API_VERSION: &'static str = ExternalMetric::API_VERSION;
     const KIND: &'static str = ExternalMetric::KIND;
 
-    fn protobuf(&self) -> Message {
-        let list = Message::default().message(1, &Message::empty_metadata());
-        self.items
-            .iter()
-            .fold(list, |list, item| list.message(2, &item.protobuf()))
+    fn protobuf(&self, list: &mut Message) {
+        list.empty_metadata();
+        for item in &self.items {
+            list.message(2, |message| item.protobuf(message));
+        }
     }
 }
 
@@ -94,7 +96,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::Format;
+    use crate::{Format, encode::bytes_of};
 
     fn value() -> ExternalMetricValue {
         ExternalMetricValue {
@@ -172,7 +174,7 @@ mod tests {
         assert_eq!(json(windowed.clone())["window"], json!(90));
         assert_eq!(json(value()).get("window"), None);
         // Field 4 stands between the timestamp and the value.
-        let Message(bytes) = windowed.protobuf();
+        let bytes = bytes_of(|message| windowed.protobuf(message));
         assert!(bytes.windows(4).any(|field| field == [0x20, 90, 0x2a, 7]));
     }
 

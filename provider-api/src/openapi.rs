@@ -12,7 +12,6 @@ mod described;
 mod edition;
 mod external;
 mod meta;
-mod page;
 
 use std::collections::BTreeMap;
 
@@ -24,10 +23,16 @@ use http::{
 use http_body_util::Full;
 use serde_json::json;
 
-use self::{
-    custom::custom, described::Described, edition::Edition, external::external, page::Page,
+use self::{custom::custom, described::Described, edition::Edition, external::external};
+use crate::{
+    Status,
+    custom::CustomVersion,
+    encode::{Page, chosen},
+    group::Group,
+    query,
 };
-use crate::{Status, custom::CustomVersion, group::Group, query};
+
+const JSON: &str = "application/json";
 
 /// The documents, ready to be sent.
 pub(crate) struct OpenApi {
@@ -84,11 +89,11 @@ impl OpenApi {
         request: &Request<B>,
     ) -> Result<Response<Full<Bytes>>, Status> {
         match schema {
-            Schema::V2 => self.v2.answer(request),
-            Schema::V3 => self.v3.answer(request),
+            Schema::V2 => answer(&self.v2, request),
+            Schema::V3 => answer(&self.v3, request),
             Schema::Version { path, hash } => {
                 let page = self.versions.get(path).ok_or_else(Status::not_found)?;
-                let answer = page.answer(request)?;
+                let answer = answer(page, request)?;
                 Ok(match hash {
                     None => answer,
                     Some(hash) if *hash == page.hash => for_ever(answer),
@@ -96,6 +101,17 @@ impl OpenApi {
                 })
             }
         }
+    }
+}
+
+/// There is JSON alone: the API server asks for nothing else.
+fn answer<B>(page: &Page, request: &Request<B>) -> Result<Response<Full<Bytes>>, Status> {
+    let json = chosen(request.headers(), &[JSON], |range, json| {
+        range.includes(json)
+    });
+    match json {
+        Some(_) => Ok(page.answer_once(request.headers())),
+        None => Err(Status::not_acceptable([JSON])),
     }
 }
 
@@ -145,7 +161,7 @@ fn moved(address: &str) -> Response<Full<Bytes>> {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{ETAG, IF_NONE_MATCH};
+    use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
     use http_body_util::BodyExt;
     use serde_json::Value;
 
@@ -263,6 +279,29 @@ mod tests {
             request.headers_mut().insert(IF_NONE_MATCH, tag);
             let again = api.answer(&schema, &request).unwrap();
             assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{schema:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_json_and_nothing_else() {
+        let api = OpenApi::of(&Group::ALL);
+        let accepting = |accept: &str| {
+            let request = Request::get("/").header(ACCEPT, accept).body(()).unwrap();
+            let answer = api.answer(&Schema::V2, &request);
+            answer.map(|answer| answer.status())
+        };
+        let protobuf = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf";
+        for accept in [
+            "application/json",
+            "application/json, */*",
+            "*/*",
+            &format!("{protobuf}, application/json;q=0.5"),
+        ] {
+            assert_eq!(accepting(accept), Ok(StatusCode::OK), "{accept}");
+        }
+        for accept in [protobuf, "application/yaml", "application/json;q=0"] {
+            let refused = Status::not_acceptable(["application/json"]);
+            assert_eq!(accepting(accept), Err(refused), "{accept}");
         }
     }
 

@@ -21,9 +21,9 @@ use serde_json::json;
 use tower::Service;
 
 use crate::{
-    CustomMetricsProvider, ExternalMetric, ExternalMetricValueList, ExternalMetricsProvider, Route,
-    Status,
-    discovery::{self, Listing},
+    Clock, CustomMetricsProvider, ExternalMetric, ExternalMetricValueList, ExternalMetricsProvider,
+    Route, Status,
+    discovery::{self, Catalogue, Kept, Listing},
     encode::Format,
     group::Group,
     health::{Check, Ending, Probe},
@@ -33,18 +33,36 @@ use crate::{
 
 /// Answers the requests of the Kubernetes metrics API from a provider.
 ///
-/// It serves external metrics, custom metrics or both, their discovery, their
-/// schema (OpenAPI), health and the version; anything else is not found. Whatever
-/// it answers is an answer: it has no errors. It reads no body, and asks nobody
-/// whether the client may ask: put layers above it that do, or keep it among
-/// friends.
+/// It serves external metrics, custom metrics or both, and beside them
+///
+/// - discovery: `/apis` and what is below it. Of each group it lists at most 100
+///   metrics, the first by name, and a placeholder where there is none: clients take an
+///   empty list for an error, and every `kubectl` reads a long one. Whether a metric can
+///   be read does not depend on it;
+/// - its schema: `/openapi/v2` and `/openapi/v3`;
+/// - health: `/healthz`, `/livez` and `/readyz`, each with `?verbose` and `?exclude=`,
+///   and each check alone, as `/readyz/ping`;
+/// - `/version`, and `/`, which lists all of these.
+///
+/// Anything else is 404. Whatever it answers is an answer: it has no errors. It reads no
+/// body, and asks nobody whether the client may ask: put layers above it that do, or
+/// keep it among friends; [`MetricsServer`](crate::MetricsServer) has all of them.
+///
+/// The paths are those of Kubernetes' own
+/// [external](https://github.com/kubernetes/design-proposals-archive/blob/main/instrumentation/external-metrics-api.md)
+/// and [custom](https://github.com/kubernetes/design-proposals-archive/blob/main/instrumentation/custom-metrics-api.md)
+/// metrics APIs. A clone costs nothing.
 #[derive(Clone)]
-pub struct MetricsApi {
+pub struct MetricsApi(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     external: Option<Arc<dyn ExternalMetricsProvider>>,
     custom: Option<Arc<dyn CustomMetricsProvider>>,
     readiness: Vec<Arc<dyn Fn() -> Vec<Check> + Send + Sync>>,
     version: Arc<str>,
     schemas: Arc<OpenApi>,
+    discovery: Arc<Kept>,
     /// Paths that a layer above answers.
     beside: Vec<&'static str>,
 }
@@ -62,50 +80,66 @@ impl MetricsApi {
 
     /// Serves custom metrics too.
     pub fn and_custom(self, custom: impl CustomMetricsProvider) -> Self {
-        Self {
-            readiness: self.readiness,
-            version: self.version,
-            beside: self.beside,
-            ..Self::of(self.external, Some(Arc::new(custom)))
-        }
+        self.with(|parts| {
+            parts.custom = Some(Arc::new(custom));
+            parts.schemas = Arc::new(OpenApi::of(&parts.groups()));
+        })
     }
 
     fn of(
         external: Option<Arc<dyn ExternalMetricsProvider>>,
         custom: Option<Arc<dyn CustomMetricsProvider>>,
     ) -> Self {
-        let groups = [
-            external.as_ref().map(|_| Group::External),
-            custom.as_ref().map(|_| Group::Custom),
-        ];
-        let groups: Vec<_> = groups.into_iter().flatten().collect();
-        Self {
+        let parts = Parts {
             external,
             custom,
             readiness: Vec::new(),
             version: "".into(),
-            schemas: Arc::new(OpenApi::of(&groups)),
+            schemas: Arc::new(OpenApi::of(&[])),
+            discovery: Arc::default(),
             beside: Vec::new(),
-        }
+        };
+        let schemas = Arc::new(OpenApi::of(&parts.groups()));
+        Self(Arc::new(Parts { schemas, ..parts }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// Answers `/readyz` by these checks, and by those of other calls. They are made for
     /// each probe, so they look at what is known and do not find out.
-    pub fn ready_when(mut self, checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
-        self.readiness.push(Arc::new(checks));
-        self
+    pub fn ready_when(self, checks: impl Fn() -> Vec<Check> + Send + Sync + 'static) -> Self {
+        self.with(|parts| parts.readiness.push(Arc::new(checks)))
+    }
+
+    /// Asks the providers what there is to list at most once a second, by this clock,
+    /// however many ask for it at once. Without a clock they are asked each time.
+    pub fn listing_by(self, clock: Arc<dyn Clock>) -> Self {
+        self.with(|parts| parts.discovery = Arc::new(Kept::by(clock)))
+    }
+
+    /// Answers `/version` by this version of the server, in `gitVersion`.
+    pub fn version(self, version: &str) -> Self {
+        self.with(|parts| parts.version = version.into())
     }
 
     /// Lists `path` in the index at `/`, which a layer above answers.
     #[cfg(feature = "server")]
-    pub(crate) fn beside(mut self, path: &'static str) -> Self {
-        self.beside.push(path);
-        self
+    pub(crate) fn beside(self, path: &'static str) -> Self {
+        self.with(|parts| parts.beside.push(path))
     }
 
     /// What is served, as `external.metrics.k8s.io/v1beta1`.
     pub fn group_versions(&self) -> Vec<String> {
-        let groups = Group::ALL.into_iter().filter(|group| self.serves(*group));
+        self.0.group_versions()
+    }
+}
+
+impl Parts {
+    fn group_versions(&self) -> Vec<String> {
+        let groups = self.groups().into_iter();
         let named = |group: Group| {
             let versions = group.versions().iter();
             versions.map(move |version| format!("{}/{version}", group.name()))
@@ -113,16 +147,6 @@ impl MetricsApi {
         groups.flat_map(named).collect()
     }
 
-    /// Answers `/version` by this version of the server.
-    pub fn version(self, version: &str) -> Self {
-        Self {
-            version: version.into(),
-            ..self
-        }
-    }
-}
-
-impl MetricsApi {
     async fn answer(
         &self,
         route: Route,
@@ -138,19 +162,11 @@ impl MetricsApi {
                 let provider = self.custom.as_ref().ok_or_else(Status::not_found)?;
                 custom::answer(&**provider, version, &metric, &objects, request).await
             }
-            Destination::Groups => {
-                let listings: Vec<_> = Group::ALL
-                    .into_iter()
-                    .filter_map(|group| self.listing(group).ok())
-                    .collect();
-                discovery::groups(request, &listings)
-            }
-            Destination::Group(group) => {
-                self.listing(group)?;
-                discovery::group(request, group)
-            }
+            Destination::Groups => self.catalogue().groups(request),
+            Destination::Group(group) if !self.serves(group) => Err(Status::not_found()),
+            Destination::Group(group) => discovery::group(request, group),
             Destination::Resources(group, version) => {
-                discovery::resources(request, &self.listing(group)?, version)
+                self.catalogue().resources(request, group, version)
             }
             Destination::Schema(schema) => self.schemas.answer(&schema, request),
             Destination::Index => {
@@ -180,6 +196,12 @@ impl MetricsApi {
                 _ => Err(status),
             },
         }
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let mut groups = Group::ALL.to_vec();
+        groups.retain(|group| self.serves(*group));
+        groups
     }
 
     fn serves(&self, group: Group) -> bool {
@@ -231,19 +253,16 @@ impl MetricsApi {
         Ok(format.answer(StatusCode::OK, &ExternalMetricValueList { items }))
     }
 
-    /// What is listed of a group, where it is served.
-    fn listing(&self, group: Group) -> Result<Listing, Status> {
-        let listing = match group {
-            Group::External => {
-                let provider = self.external.as_ref();
-                provider.map(|provider| Listing::external(provider.external_metrics()))
-            }
-            Group::Custom => {
-                let provider = self.custom.as_ref();
-                provider.map(|provider| Listing::custom(provider.custom_metrics()))
-            }
-        };
-        listing.ok_or_else(Status::not_found)
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.discovery.catalogue(|| {
+            let external = self.external.as_ref();
+            let custom = self.custom.as_ref();
+            let listings = [
+                external.map(|provider| Listing::external(provider.external_metrics())),
+                custom.map(|provider| Listing::custom(provider.custom_metrics())),
+            ];
+            listings.into_iter().flatten().collect()
+        })
     }
 }
 
@@ -257,7 +276,7 @@ impl<B> Service<Request<B>> for MetricsApi {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let api = self.clone();
+        let api = Arc::clone(&self.0);
         let mut request = request.map(drop);
         Box::pin(async move {
             // What was authorized, where something was.
@@ -279,7 +298,7 @@ impl<B> Service<Request<B>> for MetricsApi {
 impl fmt::Debug for MetricsApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MetricsApi")
-            .field("version", &self.version)
+            .field("version", &self.0.version)
             .finish_non_exhaustive()
     }
 }

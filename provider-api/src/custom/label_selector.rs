@@ -62,24 +62,24 @@ impl LabelSelector {
         Some(())
     }
 
-    pub(super) fn protobuf(&self) -> Message {
-        let mut message = Message::default();
+    pub(super) fn protobuf(&self, message: &mut Message) {
         for (key, value) in &self.match_labels {
-            message = message.message(1, &Message::default().text(1, key).text(2, value));
+            message.message(1, |label| {
+                label.text(1, key).text(2, value);
+            });
         }
-        for Expression {
-            key,
-            operator,
-            values,
-        } in &self.match_expressions
-        {
-            let expression = Message::default().text(1, key).text(2, operator);
-            let with_values = values
-                .iter()
-                .fold(expression, |message, value| message.text(3, value));
-            message = message.message(2, &with_values);
+        for expression in &self.match_expressions {
+            message.message(2, |message| expression.protobuf(message));
         }
-        message
+    }
+}
+
+impl Expression {
+    fn protobuf(&self, message: &mut Message) {
+        message.text(1, &self.key).text(2, self.operator);
+        for value in &self.values {
+            message.text(3, value);
+        }
     }
 }
 
@@ -88,6 +88,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::encode::bytes_of;
 
     fn written(selector: &str) -> Value {
         serde_json::to_value(LabelSelector::of(&selector.parse().unwrap())).unwrap()
@@ -130,6 +131,7 @@ mod tests {
             b"\x0a\x06\x0a\x01a\x12\x01b".as_slice(),
             b"\x12\x0d\x0a\x01c\x12\x02In\x1a\x01d\x1a\x01e",
         ];
-        assert_eq!(selector.protobuf().0, expected.concat());
+        let written = bytes_of(|message| selector.protobuf(message));
+        assert_eq!(written, expected.concat());
     }
 }

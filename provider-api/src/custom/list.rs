@@ -28,11 +28,18 @@ impl CustomMetricValueList {
         }
     }
 
-    fn protobuf(&self, item: impl Fn(&CustomMetricValue) -> Message) -> Message {
-        let list = Message::default().message(1, &Message::empty_metadata());
-        self.items
-            .iter()
-            .fold(list, |list, value| list.message(2, &item(value)))
+    fn protobuf(&self, list: &mut Message, item: impl Fn(&CustomMetricValue, &mut Message)) {
+        list.empty_metadata();
+        for value in &self.items {
+            list.message(2, |message| item(value, message));
+        }
+    }
+
+    /// Adds the selector, where there is one that can be said.
+    fn add_selector(&self, message: &mut Message, field: u8) {
+        if let Some(selector) = &self.selector {
+            message.message(field, |message| selector.protobuf(message));
+        }
     }
 }
 
@@ -56,17 +63,17 @@ impl Document for V1beta1<'_> {
     const API_VERSION: &'static str = "custom.metrics.k8s.io/v1beta1";
     const KIND: &'static str = CustomMetric::KIND;
 
-    fn protobuf(&self) -> Message {
+    fn protobuf(&self, message: &mut Message) {
         let Self(list) = self;
-        list.protobuf(|item| {
-            let message = Message::default()
-                .message(1, &item.object.protobuf())
+        list.protobuf(message, |item, message| {
+            message
+                .message(1, |object| item.object.protobuf(object))
                 .text(2, list.name.as_str())
                 .time(3, item.timestamp)
                 .optional_seconds(4, item.window)
                 .quantity(5, &item.value);
-            with_selector(message, 6, list.selector.as_ref())
-        })
+            list.add_selector(message, 6);
+        });
     }
 }
 
@@ -110,18 +117,19 @@ impl Document for V1beta2<'_> {
     const API_VERSION: &'static str = "custom.metrics.k8s.io/v1beta2";
     const KIND: &'static str = CustomMetric::KIND;
 
-    fn protobuf(&self) -> Message {
+    fn protobuf(&self, message: &mut Message) {
         let Self(list) = self;
-        let name = Message::default().text(1, list.name.as_str());
-        let metric = with_selector(name, 2, list.selector.as_ref());
-        list.protobuf(|item| {
-            Message::default()
-                .message(1, &item.object.protobuf())
-                .message(2, &metric)
+        list.protobuf(message, |item, message| {
+            message
+                .message(1, |object| item.object.protobuf(object))
+                .message(2, |metric| {
+                    metric.text(1, list.name.as_str());
+                    list.add_selector(metric, 2);
+                })
                 .time(3, item.timestamp)
                 .optional_seconds(4, item.window)
-                .quantity(5, &item.value)
-        })
+                .quantity(5, &item.value);
+        });
     }
 }
 
@@ -154,18 +162,12 @@ fn write_list<D: Document, S: Serializer>(
     list.end()
 }
 
-fn with_selector(message: Message, field: u8, selector: Option<&LabelSelector>) -> Message {
-    match selector {
-        Some(selector) => message.message(field, &selector.protobuf()),
-        None => message,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::encode::bytes_of;
 
     fn list(selector: &str, items: Vec<CustomMetricValue>) -> CustomMetricValueList {
         let metric = CustomMetric::namespaced(
@@ -252,10 +254,16 @@ mod tests {
 
         let item = [object, b"\x12\x03bar", measured, b"\x32\x08", selector].concat();
         let expected = [metadata, &[0x12, item.len() as u8], &item].concat();
-        assert_eq!(V1beta1(&list).protobuf().0, expected);
+        assert_eq!(
+            bytes_of(|message| V1beta1(&list).protobuf(message)),
+            expected
+        );
 
         let item = [object, b"\x12\x0f\x0a\x03bar\x12\x08", selector, measured].concat();
         let expected = [metadata, &[0x12, item.len() as u8], &item].concat();
-        assert_eq!(V1beta2(&list).protobuf().0, expected);
+        assert_eq!(
+            bytes_of(|message| V1beta2(&list).protobuf(message)),
+            expected
+        );
     }
 }

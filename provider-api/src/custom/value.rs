@@ -52,15 +52,15 @@ pub struct DescribedObject {
 }
 
 impl DescribedObject {
-    pub(super) fn protobuf(&self) -> Message {
+    pub(super) fn protobuf(&self, message: &mut Message) {
         let namespace = self.namespace.as_ref().map_or("", Namespace::as_str);
-        Message::default()
+        message
             .text(1, &self.kind)
             .text(2, namespace)
             .text(3, self.name.as_str())
             .text(4, "")
             .text(5, &self.api_version)
             .text(6, "")
-            .text(7, "")
+            .text(7, "");
     }
 }

@@ -2,21 +2,21 @@
 //! every minute, so an unchanged one is not sent again. The plain documents have
 //! no `ETag`: there the API server would take 304 for a failure.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+    HeaderMap, HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::Listing;
-use crate::{Format, encode::MediaRange, group::Group};
+use crate::{
+    encode::{MediaRange, Page},
+    group::Group,
+};
 
 const MEDIA: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
@@ -27,47 +27,22 @@ pub(super) fn is_meant_by(range: &MediaRange<'_>) -> bool {
         && range.parameter("v") == Some("v2")
 }
 
-pub(super) fn answer<B>(request: &Request<B>, listings: &[Listing]) -> Response<Full<Bytes>> {
-    let etag = etag(listings);
-    let known = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == etag.as_bytes());
-
-    let mut answer = if known {
-        let mut unchanged = Response::new(Full::default());
-        *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
-        unchanged
-    } else {
-        Format::json(request).answer_text(StatusCode::OK, &document(listings))
-    };
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public"));
-    headers.insert(VARY, HeaderValue::from_static("Accept"));
-    headers.insert(
-        ETAG,
-        etag.try_into().expect("quotes and hexadecimal digits"),
-    );
-    answer
-}
-
-fn etag(listings: &[Listing]) -> String {
-    let mut hasher = DefaultHasher::new();
-    for listing in listings {
-        (listing.group, &listing.resources).hash(&mut hasher);
-    }
-    format!("\"{:016X}\"", hasher.finish())
-}
-
-fn document(listings: &[Listing]) -> Value {
+pub(super) fn page(listings: &[Listing]) -> Page {
     let items: Vec<_> = listings.iter().map(group).collect();
-    json!({
+    Page::of(&json!({
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
         "metadata": {},
         "items": items,
-    })
+    }))
+}
+
+pub(super) fn answer(page: &Page, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    let mut answer = page.answer_once(headers);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public"));
+    answer
 }
 
 fn group(listing: &Listing) -> Value {
@@ -142,11 +117,14 @@ fn scope(is_namespaced: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use http::header::ACCEPT;
+    use http::{
+        Request, StatusCode,
+        header::{ACCEPT, ETAG, IF_NONE_MATCH, VARY},
+    };
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::{ListedMetric, discovery::groups};
+    use crate::{ListedMetric, Status, discovery::Catalogue};
 
     fn external(names: &[&str]) -> Listing {
         Listing::external(names.iter().map(|name| name.parse().unwrap()))
@@ -154,6 +132,13 @@ mod tests {
 
     fn accepting(accept: &str) -> Request<()> {
         Request::builder().header(ACCEPT, accept).body(()).unwrap()
+    }
+
+    fn groups(
+        request: &Request<()>,
+        listings: Vec<Listing>,
+    ) -> Result<Response<Full<Bytes>>, Status> {
+        Catalogue::of(listings).groups(request)
     }
 
     async fn body(answer: Response<Full<Bytes>>) -> Value {
@@ -171,7 +156,7 @@ mod tests {
             ListedMetric::root_scoped("nodes".parse().unwrap(), "load".parse().unwrap()),
             ListedMetric::namespaced("pods".parse().unwrap(), "foo".parse().unwrap()),
         ]);
-        let answer = groups(&accepting(MEDIA), &[external(&["foo"]), custom]).unwrap();
+        let answer = groups(&accepting(MEDIA), vec![external(&["foo"]), custom]).unwrap();
         assert_eq!(answer.headers()[CONTENT_TYPE], MEDIA);
         assert_eq!(answer.headers()[VARY], "Accept");
 
@@ -219,34 +204,44 @@ mod tests {
     #[test]
     fn an_unchanged_document_is_not_sent_again() {
         let mut request = accepting(MEDIA);
-        let first = groups(&request, &[external(&["b", "a"])]).unwrap();
+        let first = groups(&request, vec![external(&["b", "a"])]).unwrap();
         let etag = first.headers()[ETAG].clone();
         request.headers_mut().insert(IF_NONE_MATCH, etag.clone());
-        let answered = |listings: &[Listing]| groups(&request, listings).unwrap().status();
-        assert_eq!(answered(&[external(&["a", "b"])]), StatusCode::NOT_MODIFIED);
-        assert_eq!(answered(&[external(&["a"])]), StatusCode::OK);
+        let answered = |listings: Vec<Listing>| groups(&request, listings).unwrap().status();
         assert_eq!(
-            answered(&[external(&["a", "b"]), Listing::custom([])]),
+            answered(vec![external(&["a", "b"])]),
+            StatusCode::NOT_MODIFIED
+        );
+        assert_eq!(answered(vec![external(&["a"])]), StatusCode::OK);
+        assert_eq!(
+            answered(vec![external(&["a", "b"]), Listing::custom([])]),
             StatusCode::OK
         );
 
         // Of the plain document the API server would take 304 for a failure.
         let mut plain = accepting("application/json");
         plain.headers_mut().insert(IF_NONE_MATCH, etag);
-        let answer = groups(&plain, &[external(&["a", "b"])]).unwrap();
+        let answer = groups(&plain, vec![external(&["a", "b"])]).unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()[VARY], "Accept");
     }
 
     #[test]
     fn the_first_document_that_is_known_is_sent() {
         let v2beta1 = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
         let kind = |accept: &str| {
-            groups(&accepting(accept), &[]).map(|answer| answer.headers()[CONTENT_TYPE].clone())
+            groups(&accepting(accept), Vec::new())
+                .map(|answer| answer.headers()[CONTENT_TYPE].clone())
         };
         for (accept, sent) in [
             (format!("{MEDIA},{v2beta1},application/json"), MEDIA),
             (format!("{v2beta1},application/json"), "application/json"),
             (format!("application/json,{MEDIA}"), "application/json"),
+            (
+                format!("application/yaml,{MEDIA};q=0.5"),
+                "application/yaml",
+            ),
+            ("*/*".to_owned(), "application/json"),
         ] {
             assert_eq!(kind(&accept).unwrap(), sent, "{accept}");
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::{ListedMetric, MetricName, group::Group};
 
-/// How many metrics are listed; the first by name.
+/// How many metrics of a group are listed; the first by name.
 const LISTED: usize = 100;
 
 /// The metrics of a group that are listed.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Listing {
     pub(super) group: Group,
     /// Whether each lies in a namespace, by its name: `foo`, `pods/bar`.
@@ -37,8 +38,13 @@ impl Listing {
         names: impl Iterator<Item = (String, bool)>,
         placeholder: &'static str,
     ) -> Self {
-        let sorted: BTreeMap<_, _> = names.collect();
-        let mut resources: BTreeMap<_, _> = sorted.into_iter().take(LISTED).collect();
+        let mut resources = BTreeMap::new();
+        for (name, is_namespaced) in names {
+            resources.insert(name, is_namespaced);
+            if resources.len() > LISTED {
+                resources.pop_last();
+            }
+        }
         if resources.is_empty() {
             resources.insert(placeholder.to_owned(), true);
         }
@@ -59,7 +65,9 @@ mod tests {
 
     #[test]
     fn the_list_is_never_long() {
-        let many = (0..10_000).map(|number| format!("m{number:05}").parse().unwrap());
+        let many = (0..10_000)
+            .rev()
+            .map(|number| format!("m{number:05}").parse().unwrap());
         let Listing { resources, .. } = Listing::external(many);
         let last = resources.last_key_value().unwrap().0.as_str();
         assert_eq!((resources.len(), last), (100, "m00099"));

@@ -10,10 +10,12 @@ pub(crate) fn in_whole_seconds<S: Serializer>(
     timestamp: &OffsetDateTime,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
+    let mut text = [0; "2026-01-02T03:04:05Z".len()];
     let written = timestamp
         .checked_to_offset(UtcOffset::UTC)
         .and_then(|utc| utc.replace_nanosecond(0).ok())
-        .and_then(|utc| utc.format(&Rfc3339).ok());
+        .and_then(|utc| utc.format_into(&mut &mut text[..], &Rfc3339).ok())
+        .and_then(|length| str::from_utf8(&text[..length]).ok());
     written.serialize(serializer)
 }
 

@@ -199,7 +199,7 @@ fn stack<B: Send + 'static>(
         // Every request has a name that the client and the log share,
         .layer(RequestId::default())
         // has a line in the log, whatever becomes of it below,
-        .layer(AccessLog::new(clock))
+        .layer(AccessLog::new(Arc::clone(&clock)))
         // and is counted.
         .layer(metrics.clone())
         // A panic costs one request; below these two, so that they see it.
@@ -215,7 +215,7 @@ fn stack<B: Send + 'static>(
         .layer(Authorize::by(authorizer))
         // What was counted, for those who may read it.
         .layer(metrics.page())
-        .service(api.beside(MetricsPage::PATH))
+        .service(api.listing_by(clock).beside(MetricsPage::PATH))
 }
 
 /// May read everything.

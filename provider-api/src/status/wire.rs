@@ -13,35 +13,40 @@ impl Document for Status {
     const API_VERSION: &'static str = "v1";
     const KIND: &'static str = "Status";
 
-    fn protobuf(&self) -> Message {
-        let status = Message::default()
-            .message(1, &Message::empty_metadata())
+    fn protobuf(&self, status: &mut Message) {
+        status
+            .empty_metadata()
             .text(2, FAILURE)
             .text(3, &self.message)
-            .text(4, &self.reason.to_string());
-        let status = match &self.details {
-            Some(details) => status.message(5, &details.protobuf()),
-            None => status,
-        };
-        status.number(6, self.code().as_u16().into())
+            .display(4, &self.reason);
+        if let Some(details) = &self.details {
+            status.message(5, |message| details.protobuf(message));
+        }
+        status.number(6, self.code().as_u16().into());
     }
 }
 
 impl StatusDetails {
-    fn protobuf(&self) -> Message {
-        let details = Message::default()
+    fn protobuf(&self, details: &mut Message) {
+        details
             .text(1, &self.name)
             .text(2, &self.group)
             .text(3, &self.kind);
-        let cause = |cause: &Cause| {
-            let message = Message::default().text(1, cause.reason);
-            message.text(2, &cause.message).text(3, &cause.field)
-        };
-        self.causes
-            .iter()
-            .fold(details, |details, told| details.message(4, &cause(told)))
+        for cause in &self.causes {
+            details.message(4, |message| cause.protobuf(message));
+        }
+        details
             .number(5, self.retry_after_seconds.unwrap_or(0).into())
-            .text(6, "")
+            .text(6, "");
+    }
+}
+
+impl Cause {
+    fn protobuf(&self, cause: &mut Message) {
+        cause
+            .text(1, self.reason)
+            .text(2, &self.message)
+            .text(3, &self.field);
     }
 }
 
@@ -66,7 +71,7 @@ impl Serialize for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Reason;
+    use crate::{encode::bytes_of, status::Reason};
 
     fn throttled() -> Status {
         let details = StatusDetails {
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn protobuf_holds_the_same() {
-        let Message(written) = throttled().protobuf();
+        let written = bytes_of(|message| throttled().protobuf(message));
         let expected = [
             b"\x0a\x06\x0a\x00\x12\x00\x1a\x00".as_slice(),
             b"\x12\x07Failure\x1a\x04wait\x22\x0fTooManyRequests",
