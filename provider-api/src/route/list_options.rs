@@ -81,7 +81,7 @@ fn conflicts(uri: &Uri) -> Vec<Cause> {
         }
         match rule.as_str() {
             "Exact" if version.as_deref() == Some("0") => {
-                forbidden("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"")
+                forbidden("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
             }
             "Exact" | "NotOlderThan" => {}
             _ => causes.push(Cause::not_supported(
