@@ -5,8 +5,8 @@ use std::{convert::Infallible, sync::Arc};
 use async_trait::async_trait;
 use http::{Request, header};
 use provider_api::{
-    AccessLog, Action, Answer, Answering, Authenticate, Authenticator, Authorize, Authorizer,
-    CatchPanic, Clock, Deadline, Decision, Impersonate, InFlightLimit, MetricsApi, Presented,
+    AUTHENTICATED, AccessLog, Action, Answer, Answering, Authenticate, Authenticator, Authorize,
+    Authorizer, CatchPanic, Clock, Deadline, Decision, Impersonate, InFlightLimit, Presented,
     Rejected, RequestId, ServerMetrics, Undecided, User,
 };
 use time::macros::datetime;
@@ -19,8 +19,8 @@ const AUTOSCALER: &str = "system:serviceaccount:kube-system:horizontal-pod-autos
 
 /// The layers of `MetricsServer`, with stand-ins that know at once who asks and whether
 /// they may.
-pub(crate) fn layered(api: MetricsApi) -> impl Answering<()> {
-    let clock: Arc<dyn Clock> = Arc::new(|| datetime!(2026-01-02 03:04:10 UTC));
+pub(crate) fn layered(api: impl Answering<()>) -> impl Answering<()> {
+    let clock = clock();
     let metrics = ServerMetrics::new(Arc::clone(&clock));
     let authorizer: Arc<dyn Authorizer> = Arc::new(OnlyTheAutoscaler);
     ServiceBuilder::new()
@@ -37,6 +37,18 @@ pub(crate) fn layered(api: MetricsApi) -> impl Answering<()> {
         .layer(Authorize::by(authorizer))
         .layer(metrics.page())
         .service(api)
+}
+
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(|| datetime!(2026-01-02 03:04:10 UTC))
+}
+
+pub(crate) fn autoscaler() -> User {
+    User {
+        name: AUTOSCALER.to_owned(),
+        groups: vec![AUTHENTICATED.to_owned()],
+        ..User::default()
+    }
 }
 
 /// The deadline needs a timer.
@@ -66,20 +78,20 @@ pub(crate) async fn answer(
     api.clone().oneshot(request).await
 }
 
-struct ByHeader;
+/// Knows the autoscaler.
+pub(crate) struct ByHeader;
 
 #[async_trait]
 impl Authenticator for ByHeader {
     async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
         let name = presented.headers.get("x-remote-user");
-        Ok(name.and_then(|name| name.to_str().ok()).map(|name| User {
-            name: name.to_owned(),
-            ..User::default()
-        }))
+        Ok(name
+            .filter(|name| *name == AUTOSCALER)
+            .map(|_| autoscaler()))
     }
 }
 
-struct OnlyTheAutoscaler;
+pub(crate) struct OnlyTheAutoscaler;
 
 #[async_trait]
 impl Authorizer for OnlyTheAutoscaler {
