@@ -1,6 +1,7 @@
-//! `/healthz`, `/livez` and `/readyz`.
+//! `/healthz`, `/livez` and `/readyz`, in the words of
+//! [Kubernetes' own](https://kubernetes.io/docs/reference/using-api/health-checks/).
 
-use std::fmt::Write;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Uri, header::X_CONTENT_TYPE_OPTIONS};
@@ -16,12 +17,14 @@ use crate::{Status, encode, query};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending;
 
-/// Something that has to be well for the server to be ready.
+/// Something that has to be well for the server to be ready: a line of
+/// `/readyz?verbose`, and `/readyz/<name>` on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Its name, as in `[+]first-refresh ok`.
+    /// Its name, as in `[+]first-refresh ok`; one word, as it is part of a path.
     pub name: &'static str,
-    /// How it stands; what is wrong goes to the log, not to whoever asks.
+    /// How it stands. What is wrong is told in the log, and to those who ask for this
+    /// check alone, for which they need a permission; all others learn that it is wrong.
     pub outcome: Result<(), String>,
 }
 
@@ -43,7 +46,7 @@ pub(crate) struct ProbeRequest {
     /// The one check of `/readyz/ping`.
     pub(crate) only: Option<String>,
     pub(crate) verbose: bool,
-    pub(crate) excluded: Vec<String>,
+    pub(crate) excluded: BTreeSet<String>,
 }
 
 impl Probe {
@@ -105,17 +108,7 @@ impl ProbeRequest {
     pub(crate) fn answer(&self, checks: &[Check]) -> Result<Response<Full<Bytes>>, Status> {
         let (code, text) = match &self.only {
             None => self.report(checks),
-            Some(only) => {
-                let check = checks.iter().find(|check| check.name == only);
-                match &check.ok_or_else(Status::not_found)?.outcome {
-                    Ok(()) => (StatusCode::OK, "ok".to_owned()),
-                    Err(why) => {
-                        self.tell(only, why);
-                        let text = format!("{only} failed: reason withheld\n");
-                        (StatusCode::INTERNAL_SERVER_ERROR, text)
-                    }
-                }
-            }
+            Some(only) => self.alone(checks, only)?,
         };
         let mut response = encode::response(code, "text/plain; charset=utf-8", text);
         response
@@ -124,14 +117,21 @@ impl ProbeRequest {
         Ok(response)
     }
 
-    /// What is wrong is told to the operator alone.
-    fn tell(&self, check: &str, why: &str) {
-        tracing::info!(
-            probe = self.probe.name(),
-            check,
-            why,
-            "a health check fails"
-        );
+    /// One check alone. Nothing is left to say in more words or to exclude.
+    fn alone(&self, checks: &[Check], only: &str) -> Result<(StatusCode, String), Status> {
+        let check = checks.iter().find(|check| check.name == only);
+        let check = check.ok_or_else(|| {
+            let probe = self.probe.name();
+            Status::not_found_since(format!("`/{probe}?verbose` lists what is checked"))
+        })?;
+        Ok(match &check.outcome {
+            Ok(()) => (StatusCode::OK, "ok".to_owned()),
+            Err(why) => {
+                self.log(check.name, why);
+                let text = format!("internal server error: {why}\n");
+                (StatusCode::INTERNAL_SERVER_ERROR, text)
+            }
+        })
     }
 
     fn report(&self, checks: &[Check]) -> (StatusCode, String) {
@@ -140,26 +140,26 @@ impl ProbeRequest {
         let mut lines = String::new();
         for Check { name, outcome } in checks {
             lines += &match outcome {
-                _ if self.excluded.iter().any(|excluded| excluded == name) => {
-                    format!("[+]{name} excluded: ok\n")
-                }
+                _ if self.excluded.contains(*name) => format!("[+]{name} excluded: ok\n"),
                 Ok(()) => format!("[+]{name} ok\n"),
                 Err(why) => {
                     passed = false;
-                    self.tell(name, why);
+                    self.log(name, why);
                     format!("[-]{name} failed: reason withheld\n")
                 }
             };
         }
-        for stray in self
+        let unknown: Vec<_> = self
             .excluded
             .iter()
             .filter(|excluded| checks.iter().all(|check| check.name != **excluded))
-        {
             // Text from outside is quoted, so that it makes no line of its own.
-            let _ = writeln!(
-                lines,
-                "warn: some health checks cannot be excluded: no matches for {stray:?}"
+            .map(|excluded| format!("{excluded:?}"))
+            .collect();
+        if !unknown.is_empty() {
+            lines += &format!(
+                "warn: some health checks cannot be excluded: no matches for {}\n",
+                unknown.join(",")
             );
         }
         match (passed, self.verbose) {
@@ -170,6 +170,11 @@ impl ProbeRequest {
                 format!("{lines}{probe} check failed\n"),
             ),
         }
+    }
+
+    fn log(&self, check: &str, why: &str) {
+        let probe = self.probe.name();
+        tracing::info!(probe, check, why, "a health check fails");
     }
 }
 
@@ -220,10 +225,10 @@ mod tests {
     #[test]
     fn an_excluded_check_does_not_count() {
         assert_eq!(
-            report("/readyz?verbose&exclude=refresh&exclude=nope", Probe::Readyz),
+            report("/readyz?exclude=nope&verbose&exclude=refresh&exclude=%0Ano&exclude=nope", Probe::Readyz),
             (
                 200,
-                "[+]ping ok\n[+]refresh excluded: ok\nwarn: some health checks cannot be excluded: no matches for \"nope\"\nreadyz check passed\n"
+                "[+]ping ok\n[+]refresh excluded: ok\nwarn: some health checks cannot be excluded: no matches for \"\\nno\",\"nope\"\nreadyz check passed\n"
                     .to_owned()
             )
         );
@@ -243,24 +248,28 @@ mod tests {
     }
 
     #[test]
-    fn one_check_is_asked_by_its_name() {
+    fn one_check_is_asked_by_its_name_and_tells_its_reason() {
         let readiness = || {
             vec![Check {
                 name: "refresh",
-                outcome: Err("never".to_owned()),
+                outcome: Err("never heard of the source".to_owned()),
             }]
         };
         let checks = Probe::Readyz.checks(readiness, None);
-        let code = |name| {
-            let request = ProbeRequest::of(Probe::Readyz, Some(&name), &Uri::from_static("/"));
-            request
-                .answer(&checks)
-                .map_or_else(|status| status.code(), |answer| answer.status())
-                .as_u16()
+        let uri = Uri::from_static("/?verbose&exclude=refresh"); // says nothing about one
+        let told = |name: &str| {
+            let request = ProbeRequest::of(Probe::Readyz, Some(&name), &uri);
+            request.alone(&checks, name)
         };
+        let well = Ok((StatusCode::OK, "ok".to_owned()));
+        assert_eq!(told("ping"), well);
+        assert_eq!(told("shutdown"), well);
+        let reason = "internal server error: never heard of the source\n".to_owned();
         assert_eq!(
-            ["ping", "shutdown", "refresh", "nope"].map(code),
-            [200, 200, 500, 404]
+            told("refresh"),
+            Ok((StatusCode::INTERNAL_SERVER_ERROR, reason))
         );
+        let hint = "`/readyz?verbose` lists what is checked";
+        assert_eq!(told("nope"), Err(Status::not_found_since(hint)));
     }
 }
