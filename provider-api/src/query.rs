@@ -12,13 +12,18 @@ pub(crate) fn parameters(uri: &Uri, name: &str) -> impl Iterator<Item = String> 
         .split('&')
         .filter_map(move |pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(key) == name).then(|| decoded(value).into_owned())
+            is_spelled(key, name).then(|| decoded(value).into_owned())
         })
 }
 
 /// The value of the first parameter of this name.
 pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
     parameters(uri, name).next()
+}
+
+/// Few clients escape the name of a parameter.
+fn is_spelled(key: &str, name: &str) -> bool {
+    key == name || (key.contains(['%', '+']) && decoded(key) == name)
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {
@@ -34,7 +39,8 @@ pub(crate) fn is_true(value: &str) -> bool {
     matches!(value, "" | "1" | "t" | "T" | "true" | "True" | "TRUE")
 }
 
-/// A span of time as Go writes it: `2s`, `1m30s`, `1.5h`. It cannot be negative.
+/// A span of time as [Go](https://pkg.go.dev/time#ParseDuration) writes it: `2s`,
+/// `1m30s`, `1.5h`. It cannot be negative.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {

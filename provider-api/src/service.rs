@@ -28,7 +28,7 @@ use crate::{
     group::Group,
     health::{Check, Ending, Probe},
     openapi::OpenApi,
-    route::{Destination, group_of},
+    route::Destination,
 };
 
 /// Answers the requests of the Kubernetes metrics API from a provider.
@@ -190,11 +190,8 @@ impl Parts {
                 });
                 Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &version))
             }
-            // What is not there cannot be asked for in a wrong way.
-            Destination::Refused(status) => match group_of(request.uri()) {
-                Some(group) if !self.serves(group) => Err(Status::not_found()),
-                _ => Err(status),
-            },
+            Destination::Refused(Some(group), _) if !self.serves(group) => Err(Status::not_found()),
+            Destination::Refused(_, status) => Err(status),
         }
     }
 

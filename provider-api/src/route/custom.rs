@@ -2,23 +2,28 @@
 
 use http::{Method, Uri};
 
-use super::{Destination, Route, check_timeout, selector};
+use super::{Destination, Route, check_timeout, parsed, selector};
 use crate::{
     Action, CustomMetric, GroupResource, MetricName, Namespace, ObjectName, Selector, Status,
     Target,
     custom::{CustomVersion, Objects},
+    group::Group,
 };
 
 /// What stands for every object where a path names one.
 const EVERY: &str = "*";
 
 /// The route, where the path names a custom metric.
-pub(super) fn route(names: &[&str], method: &Method, uri: &Uri) -> Option<Route> {
-    let ["apis", CustomMetric::GROUP, version, tail @ ..] = names else {
-        return None;
-    };
-    let version = CustomVersion::named(version)?;
-    let asked = Asked::of(tail)?;
+///
+/// # Errors
+/// Why it names none.
+pub(super) fn route(
+    version: CustomVersion,
+    tail: &[&str],
+    method: &Method,
+    uri: &Uri,
+) -> Result<Route, String> {
+    let asked = Asked::of(tail, version)?;
     let action = Action {
         verb: verb(method),
         target: asked.target(version),
@@ -29,9 +34,9 @@ pub(super) fn route(names: &[&str], method: &Method, uri: &Uri) -> Option<Route>
             metric,
             objects,
         },
-        Err(status) => Destination::Refused(status),
+        Err(status) => Destination::Refused(Some(Group::Custom), status),
     };
-    Some(Route {
+    Ok(Route {
         action,
         destination,
     })
@@ -57,31 +62,30 @@ enum Asked {
 }
 
 impl Asked {
-    fn of(tail: &[&str]) -> Option<Self> {
+    fn of(tail: &[&str], version: CustomVersion) -> Result<Self, String> {
         let object = |name: &str| match name {
-            EVERY => Some(None),
-            _ => name.parse().ok().map(Some),
+            EVERY => Ok(None),
+            _ => parsed(name).map(Some),
         };
-        Some(match tail {
+        Ok(match tail {
             ["namespaces", namespace, "metrics", name] => Self::OfNamespace {
-                namespace: namespace.parse().ok()?,
-                name: name.parse().ok()?,
+                namespace: parsed(namespace)?,
+                name: parsed(name)?,
             },
             ["namespaces", namespace, resource, of, name] => Self::OfObjects {
-                namespace: Some(namespace.parse().ok()?),
-                resource: resource.parse().ok()?,
+                namespace: Some(parsed(namespace)?),
+                resource: parsed(resource)?,
                 object: object(of)?,
-                name: name.parse().ok()?,
+                name: parsed(name)?,
             },
-            // Objects in a namespace, and not enough said of them.
-            ["namespaces", ..] => return None,
-            [resource, of, name] => Self::OfObjects {
+            // `namespaces` begins the forms above alone.
+            [resource, of, name] if *resource != "namespaces" => Self::OfObjects {
                 namespace: None,
-                resource: resource.parse().ok()?,
+                resource: parsed(resource)?,
                 object: object(of)?,
-                name: name.parse().ok()?,
+                name: parsed(name)?,
             },
-            _ => return None,
+            _ => return Err(forms(version)),
         })
     }
 
@@ -148,6 +152,15 @@ impl Asked {
     }
 }
 
+fn forms(version: CustomVersion) -> String {
+    let root = format!("/apis/{}/{}", CustomMetric::GROUP, version.name());
+    format!(
+        "a custom metric is at {root}/namespaces/{{namespace}}/{{resource}}/{{object}}/{{metric}}, \
+         or without the namespace where the objects lie in none; \
+         one of a namespace is at {root}/namespaces/{{namespace}}/metrics/{{metric}}"
+    )
+}
+
 /// Kubernetes' word for what a method does to an object. Of a path that names one
 /// it knows no `list` and no `watch`, even where the name is `*`.
 fn verb(method: &Method) -> String {
@@ -163,6 +176,7 @@ fn verb(method: &Method) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::bad_request;
 
     const C: &str = "/apis/custom.metrics.k8s.io/v1beta2";
 
@@ -309,7 +323,8 @@ mod tests {
             ),
         ] {
             let route = read("GET", &format!("/namespaces/shop/pods/*/bar?{query}"));
-            let refused = Destination::Refused(crate::route::bad_request(message.to_owned()));
+            let refused =
+                Destination::Refused(Some(Group::Custom), bad_request(message.to_owned()));
             assert_eq!(
                 (route.action(), &route.destination),
                 (&action("get", "shop", "pods/bar", "*"), &refused),
@@ -329,7 +344,7 @@ mod tests {
             ("OPTIONS", "options"),
         ] {
             let route = read(method, "/nodes/n1/load");
-            let refused = Destination::Refused(Status::method_not_allowed());
+            let refused = Destination::Refused(Some(Group::Custom), Status::method_not_allowed());
             assert_eq!(
                 (route.action(), &route.destination),
                 (&action(verb, "", "nodes/load", "n1"), &refused),

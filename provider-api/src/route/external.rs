@@ -5,28 +5,25 @@ use http::{Method, Uri};
 use super::{
     Destination, Route,
     list_options::{self, is_watch},
-    selector,
+    parsed, selector,
 };
-use crate::{Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target};
+use crate::{
+    Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target, group::Group,
+};
 
 /// The route, where the path names an external metric.
 ///
-/// Kubernetes reads two metrics' names, `status` and `finalize`, as parts of the
-/// namespace. Here every name is a metric, for the authorizer as well.
-pub(super) fn route(names: &[&str], method: &Method, uri: &Uri) -> Option<Route> {
-    let [
-        "apis",
-        ExternalMetric::GROUP,
-        ExternalMetric::VERSION,
-        "namespaces",
-        namespace,
-        name,
-    ] = names
-    else {
-        return None;
+/// # Errors
+/// Why it names none.
+pub(super) fn route(tail: &[&str], method: &Method, uri: &Uri) -> Result<Route, String> {
+    let ["namespaces", namespace, name] = tail else {
+        return Err(format!(
+            "an external metric is at /apis/{}/namespaces/{{namespace}}/{{metric}}",
+            ExternalMetric::API_VERSION
+        ));
     };
-    let namespace: Namespace = namespace.parse().ok()?;
-    let name: MetricName = name.parse().ok()?;
+    let namespace: Namespace = parsed(namespace)?;
+    let name: MetricName = parsed(name)?;
     let target = Target::Resource {
         namespace: namespace.to_string(),
         group: ExternalMetric::GROUP,
@@ -37,9 +34,9 @@ pub(super) fn route(names: &[&str], method: &Method, uri: &Uri) -> Option<Route>
     };
     let destination = match series(method, uri) {
         Ok(selector) => Destination::External(ExternalMetric::new(namespace, name, selector)),
-        Err(status) => Destination::Refused(status),
+        Err(status) => Destination::Refused(Some(Group::External), status),
     };
-    Some(Route {
+    Ok(Route {
         action: Action {
             verb: verb(method, uri),
             target,
@@ -162,7 +159,8 @@ mod tests {
             ),
         ] {
             let route = get(&format!("{E}/{tail}"));
-            let refused = Destination::Refused(bad_request(message.to_owned()));
+            let refused =
+                Destination::Refused(Some(Group::External), bad_request(message.to_owned()));
             assert_eq!(
                 (route.action(), &route.destination),
                 (&on_metric(verb, "foo"), &refused),
@@ -174,7 +172,7 @@ mod tests {
             (watch.action(), &watch.destination),
             (
                 &on_metric("watch", "foo"),
-                &Destination::Refused(Status::not_watchable())
+                &Destination::Refused(Some(Group::External), Status::not_watchable())
             )
         );
         assert_eq!(
@@ -197,7 +195,7 @@ mod tests {
                 &method.parse().unwrap(),
                 &format!("{E}/foo").parse().unwrap(),
             );
-            let refused = Destination::Refused(Status::method_not_allowed());
+            let refused = Destination::Refused(Some(Group::External), Status::method_not_allowed());
             assert_eq!(
                 (route.action(), &route.destination),
                 (&on_metric(verb, "foo"), &refused),

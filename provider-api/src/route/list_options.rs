@@ -17,7 +17,7 @@ pub(super) fn check(uri: &Uri) -> Result<(), Status> {
     check_timeout(uri)?;
     for number in ["limit", "timeoutSeconds"] {
         match query::parameter(uri, number) {
-            Some(text) if !text.is_empty() && text.parse::<i64>().is_err() => {
+            Some(text) if text.parse::<i64>().is_err() => {
                 return Err(bad_request(format!(
                     "the `{number}` of the request is `{text}`, which is no whole number"
                 )));
@@ -50,11 +50,13 @@ fn is_yes(uri: &Uri, name: &str) -> bool {
 /// Metrics have no fields to select by. Kubernetes lets the two pass that every
 /// object has, and so do we.
 fn check_fields(selector: &str) -> Result<(), Status> {
-    for requirement in selector
-        .split(',')
-        .filter(|requirement| !requirement.is_empty())
-    {
-        let field = requirement.split(['=', '!']).next().unwrap_or_default();
+    let comparisons = selector.split(',').filter(|text| !text.is_empty());
+    for comparison in comparisons {
+        let Some((field, _)) = comparison.split_once(['=', '!']) else {
+            return Err(bad_request(format!(
+                "the `fieldSelector` of the request is `{selector}`: `{comparison}` is no comparison such as metadata.name=x"
+            )));
+        };
         if !matches!(field, "metadata.name" | "metadata.namespace") {
             return Err(bad_request(format!(
                 "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
@@ -79,19 +81,19 @@ fn conflicts(uri: &Uri) -> Vec<Cause> {
         if said("continue").is_some() {
             forbidden("resourceVersionMatch is forbidden when continue is provided");
         }
-        match rule.as_str() {
-            "Exact" if version.as_deref() == Some("0") => {
-                forbidden("resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
-            }
-            "Exact" | "NotOlderThan" => {}
-            _ => causes.push(Cause::not_supported(
+        if rule == "Exact" && version.as_deref() == Some("0") {
+            forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+        }
+        if rule != "Exact" && rule != "NotOlderThan" {
+            causes.push(Cause::not_supported(
                 "resourceVersionMatch",
                 &rule,
                 &["Exact", "NotOlderThan", ""],
-            )),
+            ));
         }
     }
-    if said("sendInitialEvents").is_some() {
+    // Even where it is denied.
+    if query::parameter(uri, "sendInitialEvents").is_some() {
         causes.push(Cause::forbidden(
             "sendInitialEvents",
             "sendInitialEvents is forbidden for list",
@@ -138,8 +140,9 @@ mod tests {
         for options in [
             "",
             "limit=500",
-            "limit=",
             "limit=500&continue=abc",
+            "limit=-1",
+            "resourceVersionMatch=&continue=&timeout=",
             "resourceVersion=0",
             "resourceVersion=12&resourceVersionMatch=Exact",
             "resourceVersion=0&resourceVersionMatch=NotOlderThan",
@@ -157,6 +160,14 @@ mod tests {
             (
                 "limit=many",
                 "the `limit` of the request is `many`, which is no whole number",
+            ),
+            (
+                "limit=",
+                "the `limit` of the request is ``, which is no whole number",
+            ),
+            (
+                "fieldSelector=metadata.name%3Dx,foo",
+                "the `fieldSelector` of the request is `metadata.name=x,foo`: `foo` is no comparison such as metadata.name=x",
             ),
             (
                 "timeoutSeconds=1.5",
@@ -189,7 +200,7 @@ mod tests {
             ),
             (
                 "resourceVersion=0&resourceVersionMatch=Exact",
-                "resourceVersionMatch: Forbidden: resourceVersionMatch \"Exact\" is forbidden for \
+                "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for \
                  resourceVersion \"0\""
                     .to_owned(),
             ),
@@ -200,7 +211,7 @@ mod tests {
                     .to_owned(),
             ),
             (
-                "sendInitialEvents=true",
+                "sendInitialEvents=false",
                 "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list".to_owned(),
             ),
             (

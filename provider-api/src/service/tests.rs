@@ -225,6 +225,8 @@ async fn nothing_of_a_group_that_is_not_served_can_be_asked_for_in_a_wrong_way()
         ("POST", pods.to_owned()),
         ("GET", format!("{pods}?labelSelector===")),
         ("POST", "/apis/custom.metrics.k8s.io".to_owned()),
+        ("POST", "/apis/custom%2Emetrics.k8s.io".to_owned()),
+        ("GET", "/apis/custom.metrics.k8s.io?timeout=x".to_owned()),
     ] {
         let (code, body) = answer(request(method, &uri)).await;
         let body: Value = serde_json::from_str(&body).unwrap();

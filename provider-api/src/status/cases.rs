@@ -6,6 +6,8 @@ use std::{fmt, time::Duration};
 use super::{Cause, Reason, Status, StatusDetails};
 use crate::{Action, ExternalMetric, Target, User};
 
+const NOT_FOUND: &str = "the server could not find the requested resource";
+
 impl Cause {
     /// The part may not be there.
     pub(crate) fn forbidden(field: &str, why: &str) -> Self {
@@ -33,10 +35,12 @@ impl Cause {
 impl Status {
     /// Nothing has this path.
     pub fn not_found() -> Self {
-        Self::of_route(
-            Reason::NotFound,
-            "the server could not find the requested resource",
-        )
+        Self::of_route(Reason::NotFound, NOT_FOUND)
+    }
+
+    /// Nothing has this path, and this is what could be there.
+    pub(crate) fn not_found_since(why: impl fmt::Display) -> Self {
+        Self::of_route(Reason::NotFound, format!("{NOT_FOUND}: {why}"))
     }
 
     /// Something has this path, and another method.
