@@ -10,13 +10,30 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// A decimal number as Kubernetes writes it: `1500m`, `1Gi`, `12e6`.
+/// A decimal number as
+/// [Kubernetes writes it](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/):
+/// `1500m` is 1.5, `1Gi` is 1024³, `12e6` is twelve million.
 ///
 /// It is exact to a billionth (`1n`) and reaches to about ±1.7e29, far beyond
 /// what an autoscaler can compute with. What is written more finely is rounded
 /// away from zero, so that a little never becomes nothing. It remembers the
 /// notation it was written in and prints its canonical form; two quantities are
 /// equal when the numbers are, however written.
+///
+/// Make one from a float by `try_into`, which checks that an autoscaler can read it, from
+/// a whole number by `into`, from text by `parse`; the last two check only that it is a
+/// quantity. The rules are those of
+/// [`resource.Quantity`](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/api/resource/quantity.go).
+///
+/// ```
+/// use provider_api::{InvalidQuantity, Quantity};
+///
+/// assert_eq!(Quantity::try_from(1.5)?.to_string(), "1500m");
+/// assert_eq!("0.5Gi".parse::<Quantity>()?, Quantity::from(536_870_912));
+/// assert_eq!("0.1m".parse::<Quantity>()?.millis(), 1);
+/// assert!(Quantity::try_from(f64::NAN).is_err());
+/// # Ok::<(), InvalidQuantity>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Quantity {
     nanos: i128,
@@ -38,7 +55,9 @@ const NANOS: i128 = 1_000_000_000;
 
 impl Quantity {
     /// The largest number, either side of zero, of which an autoscaler can make
-    /// thousandths. It reads anything beyond as zero.
+    /// thousandths in 64 bits, 9 223 372 036 854 775. It reads anything beyond
+    /// [as zero](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/api/resource/amount.go),
+    /// and scales down.
     pub const AUTOSCALER_MAX: Self = Self::from_nanos(9_223_372_036_854_775 * NANOS);
 
     /// A number of billionths.
@@ -63,6 +82,7 @@ impl Quantity {
 }
 
 impl From<i64> for Quantity {
+    /// This number, also where it is beyond [`Quantity::AUTOSCALER_MAX`].
     fn from(number: i64) -> Self {
         Self::from_nanos(i128::from(number) * NANOS)
     }

@@ -5,10 +5,14 @@ use super::{InvalidQuantity, NANOS, Quantity};
 impl TryFrom<f64> for Quantity {
     type Error = InvalidQuantity;
 
-    /// The nearest quantity; a half goes away from zero.
+    /// The nearest billionth; a half goes away from zero.
+    ///
+    /// A negative number stays what it is. An autoscaler takes it for a metric far below
+    /// its target and scales down to the minimum; where it means that something is wrong
+    /// with the source, answer with a [`Refusal`](crate::Refusal) instead.
     ///
     /// # Errors
-    /// For what is no number, and for numbers beyond
+    /// For what is no number or infinite, and for numbers beyond
     /// [`Quantity::AUTOSCALER_MAX`], which an autoscaler would take for zero.
     fn try_from(number: f64) -> Result<Self, InvalidQuantity> {
         if !number.is_finite() {

@@ -112,6 +112,7 @@ mod tests {
             ("007", "7"),
         ] {
             assert_eq!(printed(text), canonical, "{text}");
+            assert_eq!(canonical.parse::<Quantity>(), text.parse(), "{text}");
         }
     }
 
@@ -124,6 +125,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_read_is_the_same_number_when_it_is_printed(
+            text in "[-+]?[0-9]{0,12}\\.?[0-9]{0,12}([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]{1,2})?"
+        ) {
+            if let Ok(quantity) = text.parse::<Quantity>() {
+                prop_assert_eq!(quantity.to_string().parse(), Ok(quantity), "{}", quantity);
+            }
+        }
+
         #[test]
         fn every_quantity_reads_back_from_its_print(nanos in -(i128::MAX)..i128::MAX, shift in 0..127, notation in notation()) {
             let mut nanos = nanos >> shift;

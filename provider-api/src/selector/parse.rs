@@ -120,6 +120,7 @@ mod tests {
             ("a=,b=", "a=,b="),
             ("a in ()", "a in ()"), // a set of the empty value
             ("a in (,)", "a in ()"),
+            ("a notin ()", "a notin ()"),
             ("a in (,b)", "a in (,b)"),
             ("a in (b,,c)", "a in (,b,c)"),
             ("in in (in,notin)", "in in (in,notin)"), // key, operator, values
@@ -180,6 +181,15 @@ mod tests {
                 "a=b||c=d",
                 "`b||c` is no value for the label `a`: a name is up to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
             ),
+            (
+                "a in (b,-c)",
+                "`-c` is no value for the label `a`: a name is up to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends",
+            ),
+            (
+                "App.Example/a",
+                "`App.Example/a` is no label key: the part before `/` is a DNS name of up to 253 small letters, digits, `-` and `.`",
+            ),
+            ("a>=1", "found `=` at character 3, expected a label value"),
             (
                 "a>b",
                 "the label `a` is compared to `b`, which is no whole number of 64 bits",

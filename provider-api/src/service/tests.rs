@@ -116,6 +116,71 @@ async fn the_autoscaler_gets_protobuf_whether_there_is_a_value_or_not() {
 }
 
 #[tokio::test]
+async fn a_value_and_a_refusal_are_negotiated_alike_and_a_refusal_falls_back_to_json() {
+    const JSON: &str = "application/json";
+    const YAML: &str = "application/yaml";
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    let names = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+    let kubectl = format!("{table},{JSON}");
+    for (accept, known, unknown) in [
+        ("", (200, JSON), (404, JSON)),
+        ("*/*", (200, JSON), (404, JSON)),
+        (YAML, (200, YAML), (404, YAML)),
+        (&kubectl, (200, JSON), (404, JSON)),
+        (table, (406, JSON), (406, JSON)),
+        (names, (406, JSON), (406, JSON)),
+        ("text/html", (406, JSON), (406, JSON)),
+        ("*/*;q=0", (406, JSON), (406, JSON)),
+        ("application/json;q=0, */*", (200, YAML), (404, YAML)),
+    ] {
+        for (metric, expected) in [("depth", known), ("x", unknown)] {
+            let mut request = request("GET", &format!("{E}/{metric}"));
+            request
+                .headers_mut()
+                .insert(ACCEPT, accept.parse().unwrap());
+            let answer = MetricsApi::new(Queue).oneshot(request).await.unwrap();
+            let media = answer.headers()[CONTENT_TYPE].to_str().unwrap();
+            assert_eq!(
+                (answer.status().as_u16(), media),
+                expected,
+                "{accept} {metric}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_served_is_told_to_whom_nothing_of_it_will_do() {
+    let mut request = request("GET", &format!("{E}/depth"));
+    let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+    request.headers_mut().insert(ACCEPT, table.parse().unwrap());
+    let (code, body) = answer(request).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let message = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
+    assert_eq!(
+        (code, &body["reason"], &body["message"]),
+        (406, &json!("NotAcceptable"), &json!(message))
+    );
+}
+
+#[tokio::test]
+async fn people_get_indented_values_and_refusals() {
+    for metric in ["depth", "x"] {
+        for (pretty, lines) in [("true", 5..99), ("1", 5..99), ("false", 1..2), ("0", 1..2)] {
+            let uri = format!("{E}/{metric}?pretty={pretty}");
+            let (_, body) = answer(request("GET", &uri)).await;
+            assert!(lines.contains(&body.lines().count()), "{uri}: {body}");
+        }
+    }
+    let (_, list) = answer(request(
+        "GET",
+        "/apis/external.metrics.k8s.io/v1beta1?pretty=1",
+    ))
+    .await;
+    assert!(list.lines().count() > 5, "{list}");
+}
+
+#[tokio::test]
 async fn what_was_authorized_is_what_is_answered() {
     let mut request = request("GET", &format!("{E}/x"));
     let authorized = Route::of(&Method::GET, &format!("{E}/depth").parse().unwrap());
