@@ -30,64 +30,64 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn nothing(bencher: Bencher<'_, '_>) {
     measure(bencher, Identity::new());
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn request_id(bencher: Bencher<'_, '_>) {
     measure(bencher, RequestId::default());
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn access_log(bencher: Bencher<'_, '_>) {
     measure(bencher, AccessLog::new(harness::clock()));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn counters(bencher: Bencher<'_, '_>) {
     measure(bencher, ServerMetrics::new(harness::clock()));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn counters_page(bencher: Bencher<'_, '_>) {
     measure(bencher, ServerMetrics::new(harness::clock()).page());
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn catch_panic(bencher: Bencher<'_, '_>) {
     measure(bencher, CatchPanic);
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn in_flight_limit(bencher: Bencher<'_, '_>) {
     measure(bencher, InFlightLimit::default());
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn deadline(bencher: Bencher<'_, '_>) {
     measure(bencher, Deadline::default());
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn authenticate(bencher: Bencher<'_, '_>) {
     let by_header: Arc<dyn Authenticator> = Arc::new(ByHeader);
     measure(bencher, Authenticate::by([by_header]));
 }
 
 /// Of a request that does not ask for it.
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn impersonate(bencher: Bencher<'_, '_>) {
     measure(bencher, Impersonate::by(Arc::new(OnlyTheAutoscaler)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn authorize(bencher: Bencher<'_, '_>) {
     measure(bencher, Authorize::by(Arc::new(OnlyTheAutoscaler)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_count = 300, sample_size = 100)]
 fn all_of_them(bencher: Bencher<'_, '_>) {
     measure(bencher, layer_fn(harness::layered));
 }
