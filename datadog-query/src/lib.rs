@@ -77,6 +77,11 @@ pub use scope::Scope;
 
 pub use query::{Aggregator, InvalidAggregator, InvalidQuery, Query, Rollup};
 
+pub use query::{
+    Argument, Expression, Filter, Mistake, Modifier, NamedValue, Operator, Parsed, Quoted,
+    SeriesQuery, Symbol, Warning, Words, parse,
+};
+
 pub use window::Window;
 
 pub use batch::{Batch, BatchLimits, batches};

@@ -12,8 +12,17 @@ use std::{
 use crate::{metric::MetricName, query::check::check, scope::Scope};
 
 mod check;
+mod parse;
+mod tree;
 
-pub use check::InvalidQuery;
+pub use self::{
+    check::InvalidQuery,
+    parse::{Mistake, Parsed, Warning, parse},
+    tree::{
+        Argument, Expression, Filter, Modifier, NamedValue, Operator, Quoted, SeriesQuery, Symbol,
+        Words,
+    },
+};
 
 /// How the series that match the scope become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -97,7 +106,7 @@ impl Query {
         check(text)?;
         Ok(Self {
             text: text.into(),
-            metric: None,
+            metric: only_metric(text),
         })
     }
 
@@ -107,12 +116,20 @@ impl Query {
         &self.text
     }
 
-    /// The metric that the query reads, where that is known for certain: for
-    /// a query made by [`Query::of`].
+    /// The metric that the query reads, where it reads one and that is known for certain.
     #[must_use]
     pub fn metric(&self) -> Option<&MetricName> {
         self.metric.as_ref()
     }
+}
+
+/// The metric of a written query that is understood and reads no other.
+fn only_metric(text: &str) -> Option<MetricName> {
+    let parsed = parse(text).ok()?;
+    let series = parsed.expression.series();
+    let (first, others) = series.split_first()?;
+    let is_only = others.iter().all(|other| other.metric == first.metric);
+    is_only.then(|| first.metric.parse().ok())?
 }
 
 impl fmt::Display for Query {
@@ -186,6 +203,24 @@ mod tests {
             Query::written("  max:system.load.1{*}.rollup(10)\n"),
             Ok(made)
         );
+    }
+
+    #[test]
+    fn a_written_query_of_one_metric_tells_it() {
+        let metric = |text: &str| {
+            Query::written(text)
+                .unwrap()
+                .metric()
+                .map(ToString::to_string)
+        };
+        let hits = Some("trace.hits".to_owned());
+        assert_eq!(metric("sum:trace.hits{*}.as_rate()"), hits);
+        assert_eq!(
+            metric("sum:trace.hits{a:b} / sum:trace.hits{*} * 100"),
+            hits
+        );
+        assert_eq!(metric("sum:trace.hits{*} / sum:trace.errors{*}"), None);
+        assert_eq!(metric("some day: {another} kind"), None);
     }
 
     #[test]
