@@ -10,6 +10,7 @@ mod error;
 mod limits;
 mod metrics_server;
 mod own_certificate;
+mod place;
 mod rotation;
 mod signals;
 mod stage;
@@ -27,13 +28,12 @@ use rustls::server::ResolvesServerCert;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::{JoinError, JoinSet},
+    task::{Id, JoinError, JoinSet},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
-use self::stage::Stage;
 pub use self::{
     certificate::ServingCertificate,
     error::{CertificateError, ServerError},
@@ -43,6 +43,7 @@ pub use self::{
     rotation::RotatingCertificate,
     signals::Shutdown,
 };
+use self::{place::Places, stage::Stage};
 use crate::{ServerMetrics, layer::Answering};
 
 /// How long the server waits before it accepts again when the machine has run
@@ -171,35 +172,50 @@ impl Server {
         let acceptor = TlsAcceptor::from(tls::config(certificate));
         let (stage, staged) = watch::channel(Stage::Serving);
         let mut connections = JoinSet::new();
+        let mut places = Places::default();
 
         let mut withdrawn = std::pin::pin!(async {
             shutdown.await;
             stage.send_replace(Stage::Withdrawing);
             sleep(limits.withdraw).await;
         });
+        // The client that comes next, and whether somebody has been asked to make room for it.
+        let (mut next, mut room_is_made) = (None, false);
         loop {
             tokio::select! {
                 () = &mut withdrawn => break,
-                Some(ended) = connections.join_next() => report(ended),
-                // When all places are taken, the next client waits in the kernel's queue.
-                (stream, peer) = accept(&listener), if connections.len() < limits.connections => {
-                    let connection = connection::run(
-                        stream,
-                        acceptor.clone(),
-                        service.clone(),
-                        limits,
-                        metrics.clone(),
-                        staged.clone(),
-                    );
+                Some(ended) = connections.join_next_with_id() => places.remove(report(ended)),
+                // While one client waits, the others do so in the kernel's queue.
+                client = accept(&listener), if next.is_none() => next = Some(client),
+                () = places.became_idle(), if next.is_some() && !room_is_made => {}
+            }
+            if connections.len() < limits.connections {
+                let Some((stream, peer)) = next.take() else {
+                    continue;
+                };
+                let place = places.place();
+                let connection = connection::run(
+                    stream,
+                    acceptor.clone(),
+                    service.clone(),
+                    limits,
+                    metrics.clone(),
+                    Arc::clone(&place),
+                    staged.clone(),
+                );
+                let task =
                     connections.spawn(connection.instrument(debug_span!("connection", %peer)));
-                }
+                places.insert(task.id(), place);
+                room_is_made = false;
+            } else if next.is_some() && !room_is_made {
+                room_is_made = places.give_up_the_idlest();
             }
         }
 
         drop(listener);
         stage.send_replace(Stage::Draining);
         let drained = async {
-            while let Some(ended) = connections.join_next().await {
+            while let Some(ended) = connections.join_next_with_id().await {
                 report(ended);
             }
         };
@@ -238,11 +254,15 @@ fn concerns_one_client(error: &io::Error) -> bool {
     )
 }
 
-/// A panic in a connection's task has cost that connection, and is told.
-fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        error!(%error, "a connection ended in a panic, the server goes on");
+/// The task of a connection that has ended. A panic has cost that connection, and is told.
+fn report(ended: Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((task, ())) => task,
+        Err(error) => {
+            if error.is_panic() {
+                error!(%error, "a connection ended in a panic, the server goes on");
+            }
+            error.id()
+        }
     }
 }

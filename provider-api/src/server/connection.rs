@@ -1,13 +1,6 @@
 //! One connection, from the handshake to its end.
 
-use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use hyper::{
     Request,
@@ -23,14 +16,18 @@ use rustls::pki_types::CertificateDer;
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tower::ServiceExt;
 use tracing::debug;
 
-use super::{Limits, stage::Stage};
+use super::{Limits, place::Place, stage::Stage};
 use crate::{Ending, PeerCertificates, ServerMetrics, layer::Answering};
+
+/// The time in which a client that is asked to leave hears of it. One that asks for
+/// something just then is answered.
+const LEAVE: Duration = Duration::from_millis(250);
 
 /// Serves one client until it leaves, misbehaves, or the server ends and its
 /// requests are answered. Nothing that a client does is worth more than a debug
@@ -41,6 +38,7 @@ pub(super) async fn run<S>(
     service: S,
     limits: Limits,
     metrics: Option<ServerMetrics>,
+    place: Arc<Place>,
     mut stage: watch::Receiver<Stage>,
 ) where
     S: Answering<Incoming>,
@@ -48,6 +46,7 @@ pub(super) async fn run<S>(
     let stream = tokio::select! {
         // Nobody waits for an answer yet.
         () = Stage::drains(&mut stage) => return,
+        () = place.given_up() => return,
         shaken = handshake(stream, &acceptor, &limits) => match shaken {
             Some(stream) => stream,
             None => {
@@ -62,53 +61,47 @@ pub(super) async fn run<S>(
     let peer = peer(tls.peer_certificates());
     let speaks_http2 = tls.alpn_protocol() == Some(b"h2");
 
-    let begun = Arc::new(AtomicBool::new(false));
     let service = service_fn({
-        let (begun, stage) = (Arc::clone(&begun), stage.clone());
+        let (place, stage) = (Arc::clone(&place), stage.clone());
         move |mut request: Request<Incoming>| {
-            begun.store(true, Ordering::Relaxed);
+            let in_flight = place.request();
             request.extensions_mut().insert(peer.clone());
             if *stage.borrow() != Stage::Serving {
                 request.extensions_mut().insert(Ending);
             }
-            service.clone().oneshot(request)
+            let answer = service.clone().oneshot(request);
+            async move {
+                let answer = answer.await;
+                drop(in_flight);
+                answer
+            }
         }
     });
     let io = TokioIo::new(stream);
+    let end = Stage::drains(&mut stage);
     if speaks_http2 {
-        drive(
-            http2(&limits).serve_connection(io, service),
-            &begun,
-            limits.head,
-            Stage::drains(&mut stage),
-        )
-        .await;
+        let connection = http2(&limits).serve_connection(io, service);
+        drive(connection, &place, &limits, end).await;
     } else {
-        drive(
-            http1(&limits).serve_connection(io, service),
-            &begun,
-            limits.head,
-            Stage::drains(&mut stage),
-        )
-        .await;
+        let connection = http1(&limits).serve_connection(io, service);
+        drive(connection, &place, &limits, end).await;
     }
 }
 
-/// Lets a connection run to its end, which comes when it wants, when it has asked
-/// for nothing for too long, or when the server ends and it has nothing left to do.
-async fn drive<C>(
-    connection: C,
-    begun: &AtomicBool,
-    patience: Duration,
-    end: impl Future<Output = ()>,
-) where
+/// Lets a connection run to its end, which comes when it wants, when it has been idle for
+/// too long, when another client needs its place, or when the server ends and it has
+/// nothing left to do.
+async fn drive<C>(connection: C, place: &Place, limits: &Limits, end: impl Future<Output = ()>)
+where
     C: GracefulConnection<Error = hyper::Error>,
 {
     let mut connection = pin!(connection);
-    let mut first_request = pin!(sleep(patience));
     let mut end = pin!(end);
-    let (mut may_be_silent, mut may_go_on) = (true, true);
+    let mut look = pin!(sleep(limits.head));
+    // A connection is told once that it ends. Where it `leaves`, it is not waited for.
+    let (mut is_told, mut leaves) = (false, false);
     loop {
+        let mut tell = false;
         tokio::select! {
             closed = connection.as_mut() => {
                 if let Err(error) = closed {
@@ -116,17 +109,32 @@ async fn drive<C>(
                 }
                 return;
             }
-            () = &mut end, if may_go_on => {
-                may_go_on = false;
-                connection.as_mut().graceful_shutdown();
+            () = &mut end, if !is_told => tell = true,
+            () = place.given_up(), if !leaves => {
+                debug!("an idle connection is closed for another client");
+                (tell, leaves) = (true, true);
+                look.as_mut().reset(Instant::now() + LEAVE);
             }
-            () = &mut first_request, if may_be_silent => {
-                may_be_silent = false;
-                if !begun.load(Ordering::Relaxed) {
-                    debug!(?patience, "a connection asked for nothing");
-                    return;
-                }
+            () = &mut look => {
+                let now = Instant::now();
+                let patience = place.patience(limits);
+                let next = match place.idle(now) {
+                    Some(_) if leaves => return,
+                    Some(idle) if idle >= patience => {
+                        debug!(?patience, "a connection has been idle for too long");
+                        (tell, leaves) = (true, true);
+                        LEAVE
+                    }
+                    Some(idle) => patience - idle,
+                    None if leaves => LEAVE,
+                    None => patience,
+                };
+                look.as_mut().reset(now + next);
             }
+        }
+        if tell && !is_told {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
         }
     }
 }

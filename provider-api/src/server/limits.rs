@@ -8,14 +8,17 @@ use std::time::Duration;
 /// opens a few HTTP/2 connections and keeps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; more clients wait until one closes.
+    /// Connections at a time. When all are taken, the one that has been idle longest is
+    /// closed for the next client, which waits where all have a request in flight.
     pub connections: usize,
     /// The time for a TLS handshake.
     pub handshake: Duration,
     /// The time for a request's head, and so the time that an HTTP/1.1
-    /// connection may stay idle. An HTTP/2 connection has it for its first
-    /// request; later it may stay idle as long as it answers pings.
+    /// connection may stay idle. An HTTP/2 connection has it for its first request.
     pub head: Duration,
+    /// The time that a connection may stay open after its last answer, which includes the
+    /// reading of that answer.
+    pub idle: Duration,
     /// The bytes of a request's head.
     pub head_bytes: u32,
     /// Requests at a time on one HTTP/2 connection.
@@ -38,6 +41,8 @@ impl Default for Limits {
             connections: 1024,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
+            // The API server probes more often, and so keeps its connections.
+            idle: Duration::from_secs(5 * 60),
             head_bytes: 64 * 1024,
             streams: 200,
             ping_every: Duration::from_secs(30),

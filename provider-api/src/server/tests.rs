@@ -1,6 +1,7 @@
 //! The real server on a loopback port, asked by a real client.
 
 pub(super) mod client;
+mod places;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -86,6 +87,11 @@ async fn answer(
             arrived.add_permits(1);
             gate.acquire().await.unwrap().forget();
             "slow".to_owned()
+        }
+        // More than the buffers between the two of them hold.
+        "/big" => {
+            arrived.add_permits(1);
+            "x".repeat(64 << 20)
         }
         "/peer" => match &*request.extensions().get::<PeerCertificates>().unwrap().0 {
             [] => "nobody".to_owned(),
@@ -273,33 +279,6 @@ async fn a_handshake_that_never_begins_is_given_up() {
     let server = Running::start(short).await;
     let mut silent = TcpStream::connect(server.address).await.unwrap();
     assert_eq!(silent.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn the_next_client_waits_until_a_connection_is_free() {
-    let server = Running::start(Limits {
-        connections: 1,
-        ..Limits::default()
-    })
-    .await;
-    let mut first = server.connect(Protocol::Http2).await;
-    assert_eq!(first.text("/a").await, "/a by HTTP/2.0");
-
-    let (address, certificate) = (server.address, server.certificate.clone());
-    let second = tokio::spawn(async move {
-        Client::connect(address, &certificate, Protocol::Http2, None)
-            .await
-            .unwrap()
-            .text("/c")
-            .await
-    });
-    // The first is served on and on, the second is not even greeted.
-    for _ in 0..20 {
-        assert_eq!(first.text("/b").await, "/b by HTTP/2.0");
-    }
-    assert!(!second.is_finished());
-    drop(first);
-    assert_eq!(second.await.unwrap(), "/c by HTTP/2.0");
 }
 
 #[tokio::test]
