@@ -10,10 +10,15 @@ use crate::{
 /// Below the server's limit of connections.
 const CONNECTIONS: u64 = 1_000;
 
-/// Connections that have asked once, of a server that was started for them.
+/// Connections that have asked once, each kind of a server that was started for it.
 pub(crate) async fn of_idle_connections(scene: &Scene) -> Outcome<()> {
-    for protocol in [Protocol::Http1, Protocol::Http2] {
-        let server = Process::start(Role::Ours, scene).await?;
+    for (protocol, role) in [
+        (Protocol::Http1, Role::Floor),
+        (Protocol::Http1, Role::Ours),
+        (Protocol::Http2, Role::Floor),
+        (Protocol::Http2, Role::Ours),
+    ] {
+        let server = Process::start(role, scene).await?;
         let before = server.resident()?;
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
@@ -22,8 +27,9 @@ pub(crate) async fn of_idle_connections(scene: &Scene) -> Outcome<()> {
             connection.answered().await?;
             connections.push(connection);
         }
-        let each = (server.resident()? - before) as f64 / CONNECTIONS as f64;
-        println!("an idle connection, {protocol:?}         {each:8.1}");
+        let each = server.resident()?.saturating_sub(before) as f64 / CONNECTIONS as f64;
+        let name = format!("idle connection, {protocol:?}, {role:?}").to_lowercase();
+        println!("{name:34}{each:8.1}");
     }
     Ok(())
 }
