@@ -14,8 +14,11 @@ pub use self::{
 };
 use crate::{MetricName, Namespace, ObjectName, Refusal, Selector};
 
-/// A metric of Kubernetes objects of one kind, as an autoscaler asks for it; of
-/// which objects, is asked beside it.
+/// A metric of Kubernetes objects of one kind, as an autoscaler asks for it.
+///
+/// That is `pods` or `object` in the `spec.metrics` of a
+/// [HorizontalPodAutoscaler](https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale-walkthrough/#autoscaling-on-more-specific-metrics).
+/// Of which objects, is asked beside it, by name or by their labels.
 ///
 /// A metric of a namespace itself is one of the resource `namespaces`, which lies
 /// in no namespace.
@@ -31,7 +34,9 @@ pub struct CustomMetric {
 }
 
 impl CustomMetric {
-    /// The API group under which custom metrics are asked for.
+    /// The API group under which custom metrics are asked for, `custom.metrics.k8s.io`. It
+    /// is served in two versions, `v1beta2` and `v1beta1`, which differ in how an answer is
+    /// written.
     pub const GROUP: &str = "custom.metrics.k8s.io";
     pub(crate) const KIND: &str = "MetricValueList";
 
@@ -76,7 +81,7 @@ impl CustomMetric {
         &self.name
     }
 
-    /// Which series of the metric are meant.
+    /// Which series of the metric are meant; not which objects.
     pub fn selector(&self) -> &Selector {
         &self.selector
     }

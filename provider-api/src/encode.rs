@@ -26,10 +26,10 @@ pub(crate) use self::{
 };
 use crate::{Status, query};
 
-/// The format that a request asks for, to be taken from it before it is spent: JSON,
-/// YAML, or the protobuf in which an autoscaler asks first.
+/// The format that a request asks for, to be taken from it before it is spent.
 ///
-/// It is the one of the `Accept` header that the client likes best, by quality (`q`),
+/// There are JSON, YAML and Kubernetes' protobuf, for which an autoscaler asks first. It
+/// is the one of the `Accept` header that the client likes best, by quality (`q`),
 /// then by how exactly it is named, then by place; who accepts nothing in particular
 /// gets JSON. That is indented where `?pretty` says so, and for `curl`, `wget` and
 /// browsers where it does not say otherwise, as

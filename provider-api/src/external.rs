@@ -11,12 +11,16 @@ use crate::{
 };
 
 /// One value of an external metric.
+///
+/// On the wire it is an item of
+/// [Kubernetes' list](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/metrics/pkg/apis/external_metrics/v1beta1/types.go).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalMetricValue {
     /// The metric's name, as it was asked for.
     pub metric_name: MetricName,
-    /// The labels of the series; may be empty.
+    /// The labels of the series, any text; may be empty. An autoscaler does not look at
+    /// them, people do.
     #[serde(rename = "metricLabels")]
     pub labels: BTreeMap<String, String>,
     /// The instant that the value describes, served in whole seconds. The
@@ -27,7 +31,7 @@ pub struct ExternalMetricValue {
     /// whole seconds.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_seconds")]
     pub window: Option<Duration>,
-    /// The number itself.
+    /// The number itself, in whatever unit the target of the autoscaler is in.
     pub value: Quantity,
 }
 
@@ -57,8 +61,10 @@ impl ExternalMetricValue {
     }
 }
 
-/// The values of an external metric, as they are served. The autoscaler adds
-/// them up, and takes an empty list for an error.
+/// The values of an external metric, as they are served.
+///
+/// The autoscaler adds them up, and takes an empty list for an
+/// error, `no metrics returned from external metrics API`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalMetricValueList {
     /// The values.

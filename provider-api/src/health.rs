@@ -12,7 +12,7 @@ use crate::{Status, encode, query};
 /// The server has been asked to end. It serves on for a while, so that whoever
 /// spreads requests over several servers sees in `/readyz` that this one goes.
 ///
-/// From then on [`Server`](crate::Server) puts it into each request's extensions,
+/// From then on `Server` puts it into each request's extensions,
 /// where [`MetricsApi`](crate::MetricsApi) finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending;

@@ -65,6 +65,16 @@
 //! # }
 //! ```
 //!
+//! To serve that to a cluster, hand it to `MetricsServer` (feature `server`), which has TLS,
+//! authentication, authorization, a log and counters; the crate `k8s-adapter` asks
+//! Kubernetes who may read. Whether any server keeps the contract, the feature
+//! `conformance` finds out.
+//!
+//! Read on in the order in which a request travels: [`ExternalMetric`], which is asked for;
+//! [`ExternalMetricsProvider`], which answers; [`ExternalMetricValue`] with its
+//! [`Quantity`], or a [`Refusal`]; [`MetricsApi`], which has a path for each of them; and
+//! [`Route`] and [`Format`] for those who put layers of their own above it.
+//!
 //! It never fetches a metric, keeps one or reads the clock: the provider does.
 
 mod clock;

@@ -6,10 +6,28 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{MetricName, Namespace, Selector};
 
-/// An external metric as an autoscaler asks for it. This is the identity under
-/// which whoever collects values and whoever serves them meet.
+/// An external metric as an autoscaler asks for it.
+///
+/// That is `spec.metrics[].external.metric` of a
+/// [HorizontalPodAutoscaler](https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale-walkthrough/#autoscaling-on-metrics-not-related-to-kubernetes-objects),
+/// and the namespace that this is in. It is the identity under which whoever collects
+/// values and whoever serves them meet.
 ///
 /// It prints for a person: `shop/queue.depth{app=x}`. A clone costs nothing.
+///
+/// ```
+/// use provider_api::{ExternalMetric, Selector};
+///
+/// let selector: Selector = "app=x".parse()?;
+/// let metric = ExternalMetric::new("shop".parse()?, "queue.depth".parse()?, selector);
+///
+/// assert_eq!(metric.to_string(), "shop/queue.depth{app=x}");
+/// assert_eq!(
+///     metric.path(),
+///     "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue.depth?labelSelector=app%3Dx",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalMetric {
     namespace: Namespace,
@@ -18,9 +36,9 @@ pub struct ExternalMetric {
 }
 
 impl ExternalMetric {
-    /// The API group under which external metrics are asked for.
+    /// The API group under which external metrics are asked for, `external.metrics.k8s.io`.
     pub const GROUP: &str = "external.metrics.k8s.io";
-    /// The version of the group.
+    /// The one version of the group, `v1beta1`.
     pub const VERSION: &str = "v1beta1";
     pub(crate) const API_VERSION: &str = "external.metrics.k8s.io/v1beta1";
     pub(crate) const KIND: &str = "ExternalMetricValueList";
@@ -35,7 +53,7 @@ impl ExternalMetric {
         }
     }
 
-    /// The autoscaler's own namespace.
+    /// The autoscaler's own namespace. Kubernetes has no way to ask for a metric of another.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
@@ -45,7 +63,7 @@ impl ExternalMetric {
         &self.name
     }
 
-    /// Which series of the metric are meant.
+    /// Which series of the metric are meant; an autoscaler without a selector means all.
     pub fn selector(&self) -> &Selector {
         &self.selector
     }

@@ -4,11 +4,12 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Serialize, Serializer};
 
-/// The name of a metric.
+/// The name of a metric, such as `nginx.net.request_per_s`.
 ///
-/// Kubernetes writes it into a path, so it is anything that can stand between
-/// two slashes: not empty, not `.` or `..`, and without `/` and `%`. Small and
-/// capital letters differ.
+/// Kubernetes writes it into a path, so it is anything that can
+/// [stand between two slashes](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/api/validation/path/name.go): not empty,
+/// not `.` or `..`, and without `/` and `%`. Where a source has slashes in its names, `|`
+/// is customary. Small and capital letters differ. A clone costs nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MetricName(Arc<str>);
 
@@ -104,6 +105,8 @@ pub(crate) fn broken_rule(name: &str) -> Option<&'static str> {
 }
 
 /// Why a text is no name of a metric, a namespace, an object or a resource.
+///
+/// The rules are those of a [`MetricName`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` is no {what}: {rule}")]
 pub struct InvalidName {

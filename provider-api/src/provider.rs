@@ -10,6 +10,13 @@ use crate::{
 };
 
 /// A source of external metrics: numbers that belong to no Kubernetes object.
+///
+/// An autoscaler asks for each of its metrics
+/// [every 15 seconds](https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#how-does-a-horizontalpodautoscaler-work),
+/// one after the other, and waits: answer from what is known, within milliseconds. It
+/// does not look at the time of a value, so a value that is too old is to be refused.
+///
+/// The front page of this crate has an example.
 #[async_trait]
 pub trait ExternalMetricsProvider: Send + Sync + 'static {
     /// The values of a metric. The autoscaler **adds them up**: return more than
@@ -26,8 +33,9 @@ pub trait ExternalMetricsProvider: Send + Sync + 'static {
         metric: &ExternalMetric,
     ) -> Result<Vec<ExternalMetricValue>, Refusal>;
 
-    /// The names of the metrics known now, for discovery. It is asked often and
-    /// answers from memory.
+    /// The names of the metrics known now, for discovery, in any order. It is asked often
+    /// and answers from memory; at most 100 are listed. A metric can be read, listed or
+    /// not.
     fn external_metrics(&self) -> Vec<MetricName>;
 }
 
@@ -45,7 +53,8 @@ impl<P: ExternalMetricsProvider + ?Sized> ExternalMetricsProvider for Arc<P> {
     }
 }
 
-/// A source of custom metrics: numbers that describe Kubernetes objects.
+/// A source of custom metrics: numbers that describe Kubernetes objects. What is said of
+/// [`ExternalMetricsProvider`] holds for it too.
 #[async_trait]
 pub trait CustomMetricsProvider: Send + Sync + 'static {
     /// The value of a metric for the object of this name.
@@ -72,8 +81,8 @@ pub trait CustomMetricsProvider: Send + Sync + 'static {
         objects: &Selector,
     ) -> Result<Vec<CustomMetricValue>, Refusal>;
 
-    /// The metrics known now, for discovery. It is asked often and answers from
-    /// memory.
+    /// The metrics known now, for discovery, in any order. It is asked often and answers
+    /// from memory; at most 100 are listed.
     fn custom_metrics(&self) -> Vec<ListedMetric>;
 }
 
@@ -100,7 +109,12 @@ impl<P: CustomMetricsProvider + ?Sized> CustomMetricsProvider for Arc<P> {
     }
 }
 
-/// Why there is no value. Each kind has its own HTTP status, see [`Refusal::code`].
+/// Why there is no value.
+///
+/// Each kind has its own HTTP status, see [`Refusal::code`]. The message is served as it is, to an autoscaler and in its events, so it holds no secrets,
+/// and equal messages are one event: name a time rather than an age.
+///
+/// Any of them keeps an autoscaler from scaling down, and it goes on asking.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such metric: 404.

@@ -10,10 +10,10 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// A decimal number as
-/// [Kubernetes writes it](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/):
-/// `1500m` is 1.5, `1Gi` is 1024³, `12e6` is twelve million.
+/// A decimal number as Kubernetes writes it.
 ///
+/// `1500m` is 1.5, `1Gi` is 1024³, `12e6` is twelve million: see
+/// [Quantity](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/).
 /// It is exact to a billionth (`1n`) and reaches to about ±1.7e29, far beyond
 /// what an autoscaler can compute with. What is written more finely is rounded
 /// away from zero, so that a little never becomes nothing. It remembers the

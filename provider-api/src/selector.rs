@@ -13,15 +13,18 @@ use std::{
 
 pub use self::requirement::{Condition, Requirement};
 
-/// A Kubernetes label selector: requirements of which each must hold.
+/// A Kubernetes [label selector](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors):
+/// requirements of which each must hold.
 ///
 /// Two selectors that ask for the same in another order are equal: the
 /// requirements are sorted, and what stands twice stands once. So the selector
 /// of a manifest and the text that the autoscaler makes of it later are one
 /// value, provided that both pass through here.
 ///
-/// It prints and parses as Kubernetes writes it: `app=shop,tier in (a,b),!canary`.
-/// A clone costs nothing.
+/// It prints and parses as
+/// [Kubernetes writes it](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/labels/selector.go):
+/// `app=shop,tier in (a,b),!canary`. Text that is no selector is refused with the place
+/// of the mistake and what could stand there. A clone costs nothing.
 ///
 /// ```
 /// use provider_api::Selector;
@@ -68,7 +71,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// Why something is no selector.
+/// Why something is no selector: its text, or one of its labels.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSelector {
     /// The text does not follow the grammar.

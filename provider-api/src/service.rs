@@ -46,7 +46,7 @@ use crate::{
 ///
 /// Anything else is 404. Whatever it answers is an answer: it has no errors. It reads no
 /// body, and asks nobody whether the client may ask: put layers above it that do, or
-/// keep it among friends; [`MetricsServer`](crate::MetricsServer) has all of them.
+/// keep it among friends; `MetricsServer` has all of them.
 ///
 /// The paths are those of Kubernetes' own
 /// [external](https://github.com/kubernetes/design-proposals-archive/blob/main/instrumentation/external-metrics-api.md)

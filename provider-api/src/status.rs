@@ -16,11 +16,14 @@ use serde::Serialize;
 
 use crate::{Format, Refusal};
 
-/// An error as Kubernetes serves it. The autoscaler shows its message, word for
-/// word, in `kubectl describe hpa`.
+/// An error as Kubernetes serves it.
+///
+/// On the wire it is a
+/// [`Status`](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go) of version `v1`. The autoscaler
+/// shows its message, word for word, in `kubectl describe hpa`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// What kind of error it is; decides the HTTP status code.
+    /// What kind of error it is. It alone decides the HTTP status code.
     pub reason: Reason,
     /// What a person reads.
     pub message: String,
@@ -28,8 +31,11 @@ pub struct Status {
     pub details: Option<Box<StatusDetails>>,
 }
 
-/// The kinds of error. Each has one HTTP status code and goes by its own name on
-/// the wire.
+/// The kinds of error.
+///
+/// They are some of
+/// [Kubernetes' list](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go). Each has one HTTP status
+/// code, see [`Reason::code`], and goes by its own name on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are Kubernetes' and say it")]
 pub enum Reason {
@@ -62,7 +68,9 @@ pub struct StatusDetails {
     /// What is wrong with which part of the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
-    /// After how many seconds the same request may succeed.
+    /// After how many seconds the same request may succeed. The header `Retry-After` says
+    /// so only up to one second: a client of Kubernetes would sleep for it, and hold up
+    /// every autoscaler behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<i32>,
 }

@@ -4,8 +4,11 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use crate::{InvalidName, name::broken_rule};
 
-/// A resource and its API group: `pods`, which has no group, or
-/// `deployments.apps`. It prints and parses so.
+/// A resource and its API group: `pods`, which has no group, or `deployments.apps`.
+///
+/// It prints and parses so, like
+/// [Kubernetes' own](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/runtime/schema/group_version.go). A clone costs
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupResource(Arc<str>);
 

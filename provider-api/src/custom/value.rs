@@ -7,8 +7,11 @@ use time::OffsetDateTime;
 
 use crate::{Namespace, ObjectName, Quantity, encode::Message};
 
-/// The value of a custom metric for one object. The metric's name and selector
-/// are served as they were asked for.
+/// The value of a custom metric for one object.
+///
+/// On the wire it is an item of
+/// [Kubernetes' list](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/metrics/pkg/apis/custom_metrics/v1beta2/types.go). The metric's
+/// name and selector are served as they were asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomMetricValue {
     /// The object that has this value.
@@ -19,7 +22,7 @@ pub struct CustomMetricValue {
     /// The span that the value was computed over, where it has one; served in
     /// whole seconds.
     pub window: Option<Duration>,
-    /// The number itself.
+    /// The number itself, in whatever unit the target of the autoscaler is in.
     pub value: Quantity,
 }
 

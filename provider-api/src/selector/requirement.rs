@@ -17,7 +17,10 @@ pub struct Requirement {
     condition: Condition,
 }
 
-/// What must be true of a label. The order of the variants is the order in which
+/// What must be true of a label.
+///
+/// A value that an object's label can have is at most 63
+/// letters, digits, `-`, `_` and `.`, or empty. The order of the variants is the order in which
 /// a [`Selector`](super::Selector) lists conditions on one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
@@ -40,7 +43,8 @@ pub enum Condition {
 }
 
 impl Requirement {
-    /// A condition on the label `key`.
+    /// A condition on the label `key`, which is a name or `prefix/name` by
+    /// [Kubernetes' rules](https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set).
     ///
     /// # Errors
     /// When Kubernetes could have no label of that key or value, or when a set
