@@ -60,7 +60,7 @@ struct Parts {
     external: Option<Arc<dyn ExternalMetricsProvider>>,
     custom: Option<Arc<dyn CustomMetricsProvider>>,
     readiness: Vec<Arc<dyn Fn() -> Vec<Check> + Send + Sync>>,
-    version: Arc<str>,
+    version: String,
     schemas: Arc<OpenApi>,
     discovery: Arc<Kept>,
     /// Paths that a layer above answers.
@@ -82,7 +82,7 @@ impl MetricsApi {
     pub fn and_custom(self, custom: impl CustomMetricsProvider) -> Self {
         self.with(|parts| {
             parts.custom = Some(Arc::new(custom));
-            parts.schemas = Arc::new(OpenApi::of(&parts.groups()));
+            parts.describe();
         })
     }
 
@@ -94,13 +94,12 @@ impl MetricsApi {
             external,
             custom,
             readiness: Vec::new(),
-            version: "".into(),
+            version: String::new(),
             schemas: Arc::new(OpenApi::of(&[])),
             discovery: Arc::default(),
             beside: Vec::new(),
         };
-        let schemas = Arc::new(OpenApi::of(&parts.groups()));
-        Self(Arc::new(Parts { schemas, ..parts }))
+        Self(Arc::new(parts)).with(Parts::describe)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
@@ -147,6 +146,12 @@ impl Parts {
         groups.flat_map(named).collect()
     }
 
+    /// Makes anew what depends on which groups are served.
+    fn describe(&mut self) {
+        self.schemas = Arc::new(OpenApi::of(&self.groups()));
+        self.discovery = Arc::new(self.discovery.emptied());
+    }
+
     async fn answer(
         &self,
         route: Route,
@@ -180,7 +185,7 @@ impl Parts {
                 let version = json!({
                     "major": "",
                     "minor": "",
-                    "gitVersion": &*self.version,
+                    "gitVersion": self.version,
                     "gitCommit": "",
                     "gitTreeState": "",
                     "buildDate": "",

@@ -35,6 +35,14 @@ impl Kept {
         }
     }
 
+    /// The same without a catalogue.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The catalogue of what `list` says, or said just now. One that says the same as the
     /// last is the last.
     pub(crate) fn catalogue(&self, list: impl FnOnce() -> Vec<Listing>) -> Arc<Catalogue> {

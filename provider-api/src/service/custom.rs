@@ -35,6 +35,8 @@ pub(super) async fn answer(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use async_trait::async_trait;
     use http::header::ACCEPT;
     use http_body_util::BodyExt;
@@ -238,6 +240,17 @@ mod tests {
                 .as_object()
                 .map(Map::len);
             assert_eq!((listed, described), (Some(groups), Some(versions)));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_listed_is_what_is_served_however_lately_it_was_asked_for() {
+        let midnight = || datetime!(2026-01-02 00:00 UTC);
+        let external = MetricsApi::new(Nothing).listing_by(Arc::new(midnight));
+        let both = external.clone().and_custom(Pods);
+        for (api, groups) in [(&external, 1), (&both, 2), (&external, 1)] {
+            let list = get(api.clone(), "/apis").await.1;
+            assert_eq!(list["groups"].as_array().map(Vec::len), Some(groups));
         }
     }
 

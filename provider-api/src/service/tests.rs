@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use time::macros::datetime;
@@ -194,6 +194,9 @@ async fn head_is_refused_without_a_body() {
         answer(request("HEAD", &format!("{E}/depth"))).await,
         (405, String::new())
     );
+    let api = MetricsApi::new(Queue);
+    let refused = api.oneshot(request("HEAD", "/apis")).await.unwrap();
+    assert_eq!(refused.headers()[ALLOW], "GET");
     assert_eq!(
         answer(request("HEAD", "/livez")).await,
         (200, String::new())
