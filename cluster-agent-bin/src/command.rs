@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod demo;
+pub(crate) mod query;
 pub(crate) mod simulate_datadog;
 pub(crate) mod start;
 

@@ -131,6 +131,22 @@ impl Config {
     }
 }
 
+impl Datadog {
+    /// What is needed to ask Datadog, without a cluster.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub(crate) fn of(variables: &Variables) -> Result<Self, Mistakes> {
+        let mut read = Reader::new(variables);
+        let datadog = datadog(&mut read);
+        read.finish()?;
+        Ok(
+            datadog
+                .expect("where there is none, there is a mistake, and that has ended this above"),
+        )
+    }
+}
+
 /// The defaults of Datadog's cluster agent, in seconds.
 const ROLLUP: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const MAX_AGE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");

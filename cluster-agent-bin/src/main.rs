@@ -33,6 +33,8 @@ enum Command {
     Start,
     /// Show the whole journey on this machine, without a cluster and without an account
     Demo(command::demo::Arguments),
+    /// Ask Datadog once, and show what came and which point would be served
+    Query(command::query::Arguments),
     /// Answer as Datadog would, from a scenario file
     SimulateDatadog(command::simulate_datadog::Arguments),
     /// Print the version
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Start => command::start::run(&variables),
         Command::Demo(arguments) => command::demo::run(&arguments, &variables),
+        Command::Query(arguments) => command::query::run(&arguments, &variables),
         Command::SimulateDatadog(arguments) => {
             command::simulate_datadog::run(&arguments, &variables)
         }

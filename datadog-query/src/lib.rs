@@ -103,6 +103,6 @@ pub use rate_limit::RateLimit;
 
 pub use error::Error;
 
-pub use point::{NoPoint, Point, newest_complete};
+pub use point::{NoPoint, Point, Verdict, newest_complete, verdicts};
 
 pub use answers::{Answers, NoValue};

@@ -4,7 +4,7 @@ use std::{iter, time::Duration};
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::reply::Series;
+use crate::reply::{Series, Slot};
 
 /// A finite value and the time that it is the value of: the start of its
 /// bucket.
@@ -81,6 +81,43 @@ pub fn newest_complete(series: &Series, now: OffsetDateTime) -> Result<Point, No
     }
 }
 
+/// What becomes of one point of a series at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the value: the newest one that is complete.
+    Served,
+    /// A newer one is complete as well.
+    Older,
+    /// Its time is not over yet.
+    Open {
+        /// When it is.
+        closes: OffsetDateTime,
+    },
+    /// It has no value.
+    Null,
+}
+
+/// What [`newest_complete`] makes of each point of a series, in their order.
+pub fn verdicts(series: &Series, now: OffsetDateTime) -> Vec<(Slot, Verdict)> {
+    let width = series.interval.unwrap_or_else(|| smallest_step(series));
+    let served = newest_complete(series, now).map(|point| point.time);
+    let verdict = |slot: &Slot| {
+        let closes = time::Duration::try_from(width).ok();
+        let closes = closes.and_then(|width| slot.time.checked_add(width));
+        match (slot.value.filter(|value| value.is_finite()), closes) {
+            (None, _) | (_, None) => Verdict::Null,
+            (Some(_), Some(closes)) if closes > now => Verdict::Open { closes },
+            _ if served == Ok(slot.time) => Verdict::Served,
+            _ => Verdict::Older,
+        }
+    };
+    series
+        .points
+        .iter()
+        .map(|slot| (*slot, verdict(slot)))
+        .collect()
+}
+
 /// The width of buckets that an answer does not tell: no bucket is wider than
 /// the distance to its neighbour.
 fn smallest_step(series: &Series) -> Duration {
@@ -103,7 +140,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::reply::Slot;
 
     fn at(second: i64) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(second)
@@ -207,6 +243,17 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_of_each_point_is_told() {
+        let series = series(&[(0, Some(1.0)), (10, Some(2.0)), (20, None), (30, Some(4.0))]);
+        let told: Vec<_> = verdicts(&series, at(35))
+            .into_iter()
+            .map(|(_, told)| told)
+            .collect();
+        let open = Verdict::Open { closes: at(40) };
+        assert_eq!(told, [Verdict::Older, Verdict::Served, Verdict::Null, open]);
+    }
+
+    #[test]
     fn the_time_from_which_a_value_counts_is_written_as_kubernetes_writes_times() {
         assert_eq!(
             NoPoint::OnlyOpenBucket { closes: at(20) }.to_string(),
@@ -226,6 +273,10 @@ mod tests {
                 prop_assert!(point.time + Duration::from_secs(10) <= at(now));
                 let same = Slot { time: point.time, value: Some(point.value) };
                 prop_assert!(series.points.contains(&same));
+                prop_assert!(verdicts(&series, at(now)).contains(&(same, Verdict::Served)));
+            } else {
+                let served = |(_, verdict): &(Slot, Verdict)| *verdict == Verdict::Served;
+                prop_assert!(!verdicts(&series, at(now)).iter().any(served));
             }
         }
     }

@@ -1,0 +1,101 @@
+//! `query`: asks Datadog once, and shows what came.
+
+mod shown;
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use datadog_query::{Batch, Query, RateLimit, Window, parse};
+use provider_api::Clock;
+
+use super::Ended;
+use crate::{
+    config::{Datadog, Variables},
+    edge::{WallClock, block_on, log_to_stderr},
+    wiring,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A metric query, such as 'avg:nginx.net.request_per_s{*}.rollup(30)'
+    query: String,
+    /// How far back to look: 5m, 1h or -1h
+    #[arg(long, value_name = "TIME", default_value = "5m", allow_hyphen_values = true, value_parser = ago)]
+    from: Duration,
+}
+
+/// A span of time, with or without the sign that says that it lies in the past.
+fn ago(text: &str) -> Result<Duration, String> {
+    let span = text.strip_prefix('-').unwrap_or(text);
+    let span = humantime::parse_duration(span).map_err(|why| why.to_string())?;
+    match span {
+        Duration::ZERO => Err("a longer time is needed, such as 5m".to_owned()),
+        span => Ok(span),
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
+    log_to_stderr(variables, "off");
+    let understood = parse(arguments.query.trim());
+    let query = match (Query::written(&arguments.query), &understood) {
+        (Ok(query), _) => query,
+        // It cannot be sent; the parser's words say more than the gate's.
+        (Err(_), Err(mistake)) => return Err(mistake.clone().into()),
+        (Err(why), Ok(_)) => return Err(why.into()),
+    };
+    let mut out = io::stdout().lock();
+    match understood {
+        Ok(parsed) => {
+            for warning in parsed.warnings {
+                writeln!(
+                    out,
+                    "warning   character {}: {}",
+                    warning.place, warning.message
+                )?;
+            }
+        }
+        Err(mistake) => writeln!(out, "warning   Datadog will hardly take this: {mistake}")?,
+    }
+    let client = wiring::datadog(Datadog::of(variables)?)?;
+    let now = WallClock::real().now();
+    let window = Window::ending(now, arguments.from);
+    let batch = Batch::of(query.clone());
+    let reply = block_on(client.ask(&batch, window))??;
+
+    writeln!(out, "query     {query}")?;
+    writeln!(
+        out,
+        "asked     {}, the last {}",
+        client.endpoint(),
+        humantime::format_duration(arguments.from)
+    )?;
+    if let Some(RateLimit {
+        limit: Some(limit),
+        remaining: Some(left),
+        period: Some(period),
+        ..
+    }) = reply.rate_limit
+    {
+        let period = humantime::format_duration(period);
+        writeln!(
+            out,
+            "limit     {left} of {limit} calls are left in this {period}"
+        )?;
+    }
+    shown::write(&mut out, &reply.series, now)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_past_is_told_with_and_without_its_sign() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!((ago("1h"), ago("-1h")), (Ok(hour), Ok(hour)));
+        assert!(ago("0s").is_err() && ago("yesterday").is_err());
+    }
+}
