@@ -23,6 +23,7 @@ mod deadline;
 mod impersonate;
 mod in_flight_limit;
 mod request_id;
+mod seldom;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -38,6 +39,8 @@ pub use self::{
     in_flight_limit::InFlightLimit,
     request_id::RequestId,
 };
+
+pub(crate) use self::seldom::Seldom;
 
 /// In an answer's extensions: the server gave the request up to protect itself.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +142,8 @@ mod tests {
                 "{path}"
             );
             expected.push(format!(
-                "{level} answered method=GET path={path} status={code} latency=0ns user=\"{user}\" user_agent=\"\" audit_id=\"a-1\""
+                "{level} answered method=GET path={path} status={code} latency=0ns user=\"{user}\" user_agent=\"\" audit_id=\"a-1\"{}",
+                if code == 401 { " reason=\"not bob\"" } else { "" }
             ));
         }
         let answered: Vec<_> = lines

@@ -1,9 +1,9 @@
 //! One line for each request.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{borrow::Cow, sync::Arc, thread, time::Duration};
 
 use http::{
-    HeaderMap, HeaderName, Method, Request, StatusCode,
+    HeaderMap, HeaderName, Request, StatusCode,
     header::{self, HeaderValue},
 };
 use time::OffsetDateTime;
@@ -14,27 +14,40 @@ use super::{
     around::{Answer, Answering, Around, Layered},
     is_health,
     request_id::AUDIT_ID,
+    seldom::Seldom,
 };
-use crate::{Clock, User};
+use crate::{Clock, Ending, Rejected, User};
 
 /// The user whom the API server is when it asks whether this server is there.
 const AGGREGATOR: &str = "system:kube-aggregator";
 
-/// Logs each request once, when it is answered: with a warning where the server
-/// has failed, quietly where nobody but a probe has asked, and as information
-/// otherwise.
+/// What one line prints of anything that a client chose, in bytes.
+const LONGEST: usize = 1024;
+
+/// Logs each request once, when it is answered:
+///
+/// - with a warning where the server has failed,
+/// - quietly where nobody but a probe has asked and the answer is the usual one, and
+///   when a server that ends says so: an orderly end is not a failure;
+/// - once a minute where credentials were refused, with how many lines were
+///   `untold` since the last: whoever repeats them shall not fill the log;
+/// - as information otherwise.
 ///
 /// The answer tells it who asked: [`Authenticate`](super::Authenticate) puts the
-/// [`User`] into the extensions of the answer as well.
+/// [`User`] into the extensions of the answer as well, or why there is none.
 #[derive(Clone)]
 pub struct AccessLog {
     clock: Arc<dyn Clock>,
+    refused: Arc<Seldom>,
 }
 
 impl AccessLog {
     /// Measures by `clock` how long an answer takes.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        Self {
+            clock,
+            refused: Arc::default(),
+        }
     }
 }
 
@@ -51,7 +64,7 @@ impl<S> Layer<S> for AccessLog {
 
 impl<B: Send + 'static> Around<B> for AccessLog {
     async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
-        let mut line = Line::begin(&request, self.clock);
+        let mut line = Line::begin(&request, self);
         let Ok(answer) = below.call(request).await;
         line.answered(&answer);
         answer
@@ -61,41 +74,43 @@ impl<B: Send + 'static> Around<B> for AccessLog {
 /// What is known of a request. Dropped before its answer, it tells that the
 /// client went away, which clients may.
 struct Line {
-    method: Method,
+    method: String,
     path: String,
     user_agent: HeaderValue,
     audit_id: HeaderValue,
-    clock: Arc<dyn Clock>,
+    is_ending: bool,
+    log: AccessLog,
     since: OffsetDateTime,
     told: bool,
 }
 
 impl Line {
-    fn begin<B>(request: &Request<B>, clock: Arc<dyn Clock>) -> Self {
+    fn begin<B>(request: &Request<B>, log: AccessLog) -> Self {
         Self {
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
+            method: bounded(request.method().as_str()).into_owned(),
+            path: bounded(request.uri().path()).into_owned(),
             user_agent: header(request.headers(), header::USER_AGENT),
             audit_id: header(request.headers(), AUDIT_ID),
-            since: clock.now(),
-            clock,
+            is_ending: request.extensions().get::<Ending>().is_some(),
+            since: log.clock.now(),
+            log,
             told: false,
         }
     }
 
     fn latency(&self) -> Duration {
         // A clock that was set back in between must not spoil the line.
-        (self.clock.now() - self.since)
+        (self.log.clock.now() - self.since)
             .try_into()
             .unwrap_or_default()
     }
 
     fn answered(&mut self, answer: &Answer) {
         self.told = true;
-        let user = answer
-            .extensions()
-            .get::<User>()
-            .map_or("", |user| user.name.as_str());
+        let user = answer.extensions().get::<User>();
+        let user = bounded(user.map_or("", |user| &user.name));
+        let reason = answer.extensions().get::<Rejected>();
+        let reason = reason.map(|Rejected(reason)| bounded(reason));
         let Self {
             method,
             path,
@@ -104,15 +119,27 @@ impl Line {
             ..
         } = &*self;
         let (status, latency) = (answer.status().as_u16(), self.latency());
+        let (user, reason) = (&*user, reason.as_deref());
         macro_rules! tell {
-            ($level:ident) => {
-                $level!(%method, %path, status, ?latency, user, ?user_agent, ?audit_id, "answered")
+            ($level:ident $(, $untold:ident)?) => {
+                $level!(
+                    %method, %path, status, ?latency, user, ?user_agent, ?audit_id, reason,
+                    $($untold,)? "answered"
+                )
             };
         }
-        match importance(path, user, answer.status()) {
+        match importance(path, user, answer.status(), self.is_ending) {
             Importance::Failure => tell!(warn),
             Importance::Request => tell!(info),
             Importance::Probe => tell!(debug),
+            Importance::Refused => match self.log.refused.happened(since_1970(self.since)) {
+                // An empty field is not printed.
+                Some(untold) => {
+                    let untold = (untold > 0).then_some(untold);
+                    tell!(info, untold);
+                }
+                None => tell!(debug),
+            },
         }
     }
 }
@@ -136,10 +163,32 @@ impl Drop for Line {
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> HeaderValue {
-    headers
-        .get(name)
-        .cloned()
-        .unwrap_or(HeaderValue::from_static(""))
+    let Some(value) = headers.get(name) else {
+        return HeaderValue::from_static("");
+    };
+    match value.as_bytes().split_at_checked(LONGEST) {
+        Some((shown, cut)) if !cut.is_empty() => {
+            let cut = format!("... and {} bytes more", cut.len());
+            HeaderValue::from_bytes(&[shown, cut.as_bytes()].concat())
+                .expect("a part of a header's value is one")
+        }
+        _ => value.clone(),
+    }
+}
+
+/// As much of a text as a line may hold, and how much was cut.
+fn bounded(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let (shown, cut) = text.split_at(text.floor_char_boundary(LONGEST));
+    Cow::Owned(format!("{shown}... and {} bytes more", cut.len()))
+}
+
+fn since_1970(now: OffsetDateTime) -> Duration {
+    (now - OffsetDateTime::UNIX_EPOCH)
+        .try_into()
+        .unwrap_or_default()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,13 +199,18 @@ enum Importance {
     Request,
     /// Asked every few seconds by every kubelet and API server, with the usual outcome.
     Probe,
+    /// Nobody we know has asked, and may do so as often as they like.
+    Refused,
 }
 
-fn importance(path: &str, user: &str, status: StatusCode) -> Importance {
-    if status.is_server_error() {
-        Importance::Failure
-    } else if status.is_success() && (is_health(path) || user == AGGREGATOR) {
+fn importance(path: &str, user: &str, status: StatusCode, is_ending: bool) -> Importance {
+    let is_probe = is_health(path) || user == AGGREGATOR;
+    if is_probe && status.is_success() || is_health(path) && is_ending {
         Importance::Probe
+    } else if status.is_server_error() {
+        Importance::Failure
+    } else if status == StatusCode::UNAUTHORIZED {
+        Importance::Refused
     } else {
         Importance::Request
     }
@@ -244,39 +298,74 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn refused_credentials_are_told_once_a_minute_with_how_many_were() {
+        let lines = Lines::capture();
+        let refuses = service_fn(|_| {
+            let mut answer = Answer::default();
+            *answer.status_mut() = StatusCode::UNAUTHORIZED;
+            answer
+                .extensions_mut()
+                .insert(Rejected("not bob".to_owned()));
+            std::future::ready(Ok(answer))
+        });
+        // Each request takes two seconds of this clock.
+        let refuses = access_log().layer(refuses);
+        for _ in 0..32 {
+            ask(refuses.clone(), get("/apis")).await;
+        }
+        let line = "INFO answered method=GET path=/apis status=401 latency=1s user=\"\" \
+            user_agent=\"\" audit_id=\"\" reason=\"not bob\"";
+        let mut told = lines.read();
+        told.retain(|line| line.starts_with("INFO"));
+        assert_eq!(told, [line.to_owned(), format!("{line} untold=29")]);
+    }
+
+    #[tokio::test]
+    async fn a_line_is_bounded_whatever_a_client_sends() {
+        let lines = Lines::capture();
+        let long = "x".repeat(60_000);
+        let request = Request::get(format!("/{long}"))
+            .method(long.as_str())
+            .header("user-agent", &long)
+            .body(())
+            .unwrap();
+        ask(access_log().layer(answers(200, "bob")), request).await;
+        let [line] = <[String; 1]>::try_from(lines.read()).unwrap();
+        assert!(line.len() < 4 * LONGEST, "{}", line.len());
+        assert_eq!(line.matches("... and 58976 bytes more").count(), 2);
+        assert_eq!(line.matches("... and 58977 bytes more").count(), 1);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(bounded("ä"), "ä");
+        let shown = format!("x{}", "ä".repeat(511));
+        assert_eq!(
+            bounded(&format!("x{}", "ä".repeat(512))),
+            format!("{shown}... and 2 bytes more")
+        );
+    }
+
     #[test]
     fn failures_are_loud_and_probes_are_quiet() {
-        for (path, user, status, expected) in [
-            ("/apis", "bob", StatusCode::OK, Importance::Request),
-            ("/apis", "bob", StatusCode::FORBIDDEN, Importance::Request), // the client's to know
-            (
-                "/apis",
-                "bob",
-                StatusCode::GATEWAY_TIMEOUT,
-                Importance::Failure,
-            ),
-            (
-                "/livez",
-                "system:anonymous",
-                StatusCode::OK,
-                Importance::Probe,
-            ),
-            (
-                "/readyz",
-                "system:anonymous",
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Importance::Failure,
-            ),
-            ("/apis", AGGREGATOR, StatusCode::OK, Importance::Probe),
-            (
-                "/apis",
-                AGGREGATOR,
-                StatusCode::FORBIDDEN,
-                Importance::Request,
-            ), // and so are we unavailable
+        use Importance::{Failure, Probe, Refused, Request};
+        const ENDING: bool = true;
+        let anonymous = "system:anonymous";
+        for (path, user, status, is_ending, expected) in [
+            ("/apis", "bob", 200, false, Request),
+            ("/apis", "bob", 403, false, Request), // the client's to know
+            ("/apis", "", 401, false, Refused),
+            ("/apis", "bob", 504, false, Failure),
+            ("/apis", "bob", 504, ENDING, Failure),
+            ("/livez", anonymous, 200, false, Probe),
+            ("/readyz", anonymous, 500, false, Failure),
+            ("/readyz", anonymous, 500, ENDING, Probe), // as it was asked to
+            ("/apis", AGGREGATOR, 200, false, Probe),
+            ("/apis", AGGREGATOR, 403, false, Request), // and so are we unavailable
         ] {
             assert_eq!(
-                importance(path, user, status),
+                importance(path, user, StatusCode::from_u16(status).unwrap(), is_ending),
                 expected,
                 "{path} {user} {status}"
             );

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::Request;
 use tower::Layer;
-use tracing::info;
 
 use super::around::{Answer, Answering, Around, Layered};
 use crate::{
@@ -13,7 +12,8 @@ use crate::{
 };
 
 /// Finds out who sends a request, and puts the [`User`] into its extensions, and
-/// into those of the answer for whatever stands above.
+/// into those of the answer for whatever stands above: there is the reason too, as
+/// [`Rejected`], where nobody is found.
 ///
 /// The first authenticator that knows the sender decides. Where none does, a
 /// request that presented something bad is answered with 401, and one that
@@ -63,8 +63,10 @@ impl<B: Send + 'static> Around<B> for Authenticate {
                 answer
             }
             Err(reason) => {
-                info!(%reason, path = parts.uri.path(), "what a client presents was not accepted");
-                Status::unauthorized().answer(Format::of_status(&Request::from_parts(parts, body)))
+                let format = Format::of_status(&Request::from_parts(parts, body));
+                let mut answer = Status::unauthorized().answer(format);
+                answer.extensions_mut().insert(reason);
+                answer
             }
         }
     }
