@@ -7,6 +7,7 @@
 mod certificate;
 mod connection;
 mod error;
+mod handshake;
 mod limits;
 mod metrics_server;
 mod own_certificate;
@@ -43,7 +44,7 @@ pub use self::{
     rotation::RotatingCertificate,
     signals::Shutdown,
 };
-use self::{place::Places, stage::Stage};
+use self::{handshake::Handshakes, place::Places, stage::Stage};
 use crate::{ServerMetrics, layer::Answering};
 
 /// How long the server waits before it accepts again when the machine has run
@@ -170,6 +171,7 @@ impl Server {
             metrics,
         } = self;
         let acceptor = TlsAcceptor::from(tls::config(certificate));
+        let handshakes = Arc::new(Handshakes::counted_by(metrics));
         let (stage, staged) = watch::channel(Stage::Serving);
         let mut connections = JoinSet::new();
         let mut places = Places::default();
@@ -199,7 +201,7 @@ impl Server {
                     acceptor.clone(),
                     service.clone(),
                     limits,
-                    metrics.clone(),
+                    Arc::clone(&handshakes),
                     Arc::clone(&place),
                     staged.clone(),
                 );

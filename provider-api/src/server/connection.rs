@@ -16,14 +16,14 @@ use rustls::pki_types::CertificateDer;
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 use tracing::debug;
 
-use super::{Limits, place::Place, stage::Stage};
-use crate::{Ending, PeerCertificates, ServerMetrics, layer::Answering};
+use super::{Limits, handshake::Handshakes, place::Place, stage::Stage};
+use crate::{Ending, PeerCertificates, layer::Answering};
 
 /// The time in which a client that is asked to leave hears of it. One that asks for
 /// something just then is answered.
@@ -37,7 +37,7 @@ pub(super) async fn run<S>(
     acceptor: TlsAcceptor,
     service: S,
     limits: Limits,
-    metrics: Option<ServerMetrics>,
+    handshakes: Arc<Handshakes>,
     place: Arc<Place>,
     mut stage: watch::Receiver<Stage>,
 ) where
@@ -47,14 +47,9 @@ pub(super) async fn run<S>(
         // Nobody waits for an answer yet.
         () = Stage::drains(&mut stage) => return,
         () = place.given_up() => return,
-        shaken = handshake(stream, &acceptor, &limits) => match shaken {
+        shaken = handshakes.shake(stream, &acceptor, limits.handshake) => match shaken {
             Some(stream) => stream,
-            None => {
-                if let Some(metrics) = metrics {
-                    metrics.handshake_failed();
-                }
-                return;
-            }
+            None => return,
         },
     };
     let (_, tls) = stream.get_ref();
@@ -135,29 +130,6 @@ where
         if tell && !is_told {
             is_told = true;
             connection.as_mut().graceful_shutdown();
-        }
-    }
-}
-
-async fn handshake(
-    stream: TcpStream,
-    acceptor: &TlsAcceptor,
-    limits: &Limits,
-) -> Option<TlsStream<TcpStream>> {
-    // Answers are small and whole: waiting to fill a packet would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "a client left before the handshake");
-        return None;
-    }
-    match timeout(limits.handshake, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => Some(stream),
-        Ok(Err(error)) => {
-            debug!(%error, "a TLS handshake failed");
-            None
-        }
-        Err(_) => {
-            debug!(limit = ?limits.handshake, "a TLS handshake took too long");
-            None
         }
     }
 }

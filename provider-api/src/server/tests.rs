@@ -21,7 +21,7 @@ use tower::service_fn;
 
 use self::client::{Client, Protocol};
 use super::*;
-use crate::{Ending, PeerCertificates};
+use crate::{Ending, PeerCertificates, layer::testing::Lines};
 
 const ALL: [Protocol; 3] = [Protocol::Http1, Protocol::Http2, Protocol::Http2OverTls12];
 
@@ -196,6 +196,33 @@ async fn a_panic_costs_one_request_over_http_2_and_one_connection_over_http_1() 
     assert_eq!(
         server.connect(Protocol::Http1).await.text("/a").await,
         "/a by HTTP/1.1"
+    );
+}
+
+#[tokio::test]
+async fn clients_that_do_not_trust_the_certificate_are_one_warning() {
+    let lines = Lines::capture();
+    let server = Running::start(Limits::default()).await;
+    let other = ServingCertificate::self_signed(["metrics.default.svc"]).unwrap();
+    for protocol in ALL {
+        let client = Client::connect(server.address, &other, protocol, None).await;
+        assert!(client.is_err(), "{protocol:?}");
+    }
+    while !server
+        .metrics
+        .text()
+        .contains("\napiserver_tls_handshake_errors_total 3\n")
+    {
+        tokio::task::yield_now().await;
+    }
+    let warnings = lines
+        .read()
+        .into_iter()
+        .filter(|line| line.starts_with("WARN"));
+    let [warning] = <[String; 1]>::try_from(warnings.collect::<Vec<_>>()).unwrap();
+    assert!(
+        warning.contains(": a client does not trust our certificate: if it is the API server, "),
+        "{warning}"
     );
 }
 
