@@ -1,9 +1,10 @@
 //! One connection, from the handshake to its end.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
+use http_body_util::Full;
 use hyper::{
-    Request,
+    Method, Request,
     body::Incoming,
     server::conn::{http1, http2},
     service::service_fn,
@@ -64,11 +65,16 @@ pub(super) async fn run<S>(
             if *stage.borrow() != Stage::Serving {
                 request.extensions_mut().insert(Ending);
             }
+            let is_head = request.method() == Method::HEAD;
             let answer = service.clone().oneshot(request);
             async move {
-                let answer = answer.await;
+                let Ok(mut answer) = answer.await;
+                if is_head {
+                    // Whichever layer has answered: a refusal is written as for any method.
+                    *answer.body_mut() = Full::default();
+                }
                 drop(in_flight);
-                answer
+                Ok::<_, Infallible>(answer)
             }
         }
     });

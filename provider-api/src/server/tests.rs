@@ -8,7 +8,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, Version};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use time::macros::datetime;
 use tokio::{
@@ -128,6 +128,18 @@ async fn a_client_without_a_certificate_is_nobody() {
         server.connect(Protocol::Http2).await.text("/peer").await,
         "nobody"
     );
+}
+
+#[tokio::test]
+async fn an_answer_to_head_has_no_body_whoever_answers() {
+    let server = Running::start(Limits::default()).await;
+    let Client::Http2(mut sender) = server.connect(Protocol::Http2).await else {
+        unreachable!("it was asked for");
+    };
+    let request = Request::head("https://metrics.default.svc/a").body(Empty::new());
+    let answer = sender.send_request(request.unwrap()).await.unwrap();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, Bytes::new());
 }
 
 #[tokio::test]
