@@ -36,14 +36,10 @@ pub(super) fn check(uri: &Uri) -> Result<(), Status> {
     }
 }
 
-/// Whether the client wants to hear of changes.
+/// Whether the client wants to hear of changes. A parameter that stands there means
+/// yes, if it does not say otherwise.
 pub(super) fn is_watch(uri: &Uri) -> bool {
-    is_yes(uri, "watch")
-}
-
-/// A parameter that stands there means yes, if it does not say otherwise.
-fn is_yes(uri: &Uri, name: &str) -> bool {
-    query::parameter(uri, name)
+    query::parameter(uri, "watch")
         .is_some_and(|said| said != "0" && !said.eq_ignore_ascii_case("false"))
 }
 
@@ -52,11 +48,13 @@ fn is_yes(uri: &Uri, name: &str) -> bool {
 fn check_fields(selector: &str) -> Result<(), Status> {
     let comparisons = selector.split(',').filter(|text| !text.is_empty());
     for comparison in comparisons {
-        let Some((field, _)) = comparison.split_once(['=', '!']) else {
+        let Some((field, _)) = comparison.split_once('=') else {
             return Err(bad_request(format!(
                 "the `fieldSelector` of the request is `{selector}`: `{comparison}` is no comparison such as metadata.name=x"
             )));
         };
+        // `!=` compares too.
+        let field = field.strip_suffix('!').unwrap_or(field);
         if !matches!(field, "metadata.name" | "metadata.namespace") {
             return Err(bad_request(format!(
                 "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
@@ -148,7 +146,7 @@ mod tests {
             "resourceVersion=0&resourceVersionMatch=NotOlderThan",
             "timeoutSeconds=10&timeout=10s",
             "allowWatchBookmarks=true",
-            "fieldSelector=metadata.name%3Dx,metadata.namespace!%3Dy",
+            "fieldSelector=metadata.name%3Dx,metadata.namespace!%3Dy,metadata.name%3D%3Dz",
         ] {
             assert_eq!(told(options), None, "{options}");
         }
@@ -168,6 +166,10 @@ mod tests {
             (
                 "fieldSelector=metadata.name%3Dx,foo",
                 "the `fieldSelector` of the request is `metadata.name=x,foo`: `foo` is no comparison such as metadata.name=x",
+            ),
+            (
+                "fieldSelector=metadata.name!x",
+                "the `fieldSelector` of the request is `metadata.name!x`: `metadata.name!x` is no comparison such as metadata.name=x",
             ),
             (
                 "timeoutSeconds=1.5",
