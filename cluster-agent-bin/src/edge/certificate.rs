@@ -5,8 +5,10 @@ use std::{convert::Infallible, error::Error, fs, path::Path, sync::Arc};
 
 use k8s_adapter::{Registration, ServiceName};
 use kube_client::Client;
-use provider_api::{CertificateError, MetricsServer, RotatingCertificate, ServingCertificate};
-use time::Duration;
+use provider_api::{
+    CertificateError, Clock, MetricsServer, RotatingCertificate, ServingCertificate,
+};
+use time::{Duration, OffsetDateTime};
 use tracing::{info, warn};
 
 use crate::{
@@ -57,10 +59,12 @@ fn renewed(
     files: CertificateFiles,
     clock: WallClock,
 ) -> Result<MetricsServer, Unusable> {
-    let shown = Arc::new(RotatingCertificate::new(read(
-        &files.certificate,
-        &files.key,
-    )?));
+    let first = read(&files.certificate, &files.key)?;
+    if let Err(why) = first.is_valid_at(clock.now()) {
+        // Without it there would be no server to ask what is wrong.
+        warn!("clients will refuse the certificate that is served: {why}");
+    }
+    let shown = Arc::new(RotatingCertificate::new(first));
     let server = server.certificate(Arc::clone(&shown) as _);
     Ok(server.alongside("renews the certificate", move || {
         renew_certificate(files.clone(), Arc::clone(&shown), clock)
@@ -77,7 +81,7 @@ async fn renew_certificate(
     let CertificateFiles { certificate, key } = files;
     loop {
         clock.sleep(PERIOD).await;
-        match renew(&certificate, &key, &shown) {
+        match renew(&certificate, &key, &shown, clock.now()) {
             Ok(false) => {}
             Ok(true) => info!(
                 file = %certificate.display(),
@@ -93,8 +97,19 @@ async fn renew_certificate(
 }
 
 /// Whether there was a new certificate to show.
-fn renew(certificate: &Path, key: &Path, shown: &RotatingCertificate) -> Result<bool, Unusable> {
-    Ok(shown.replace(read(certificate, key)?))
+fn renew(
+    certificate: &Path,
+    key: &Path,
+    shown: &RotatingCertificate,
+    now: OffsetDateTime,
+) -> Result<bool, Unusable> {
+    let next = read(certificate, key)?;
+    next.is_valid_at(now).map_err(|source| Unusable::Pair {
+        certificate: certificate.display().to_string(),
+        key: key.display().to_string(),
+        source,
+    })?;
+    Ok(shown.replace(next))
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<ServingCertificate, Unusable> {
@@ -135,6 +150,8 @@ enum Unusable {
 mod tests {
     use std::{env, path::PathBuf, process};
 
+    use time::macros::datetime;
+
     use super::*;
 
     /// A certificate and its key, in a folder of their own.
@@ -161,7 +178,8 @@ mod tests {
         }
 
         fn renew(&self, shown: &RotatingCertificate) -> Result<bool, String> {
-            renew(&self.certificate(), &self.key(), shown).map_err(|why| chain(&why))
+            let now = datetime!(2026-01-02 03:04:05 UTC);
+            renew(&self.certificate(), &self.key(), shown, now).map_err(|why| chain(&why))
         }
     }
 
@@ -209,6 +227,28 @@ mod tests {
 
         files.write(&new, &new_key);
         assert_eq!(files.renew(&shown), Ok(true));
+        assert_eq!(files.renew(&shown), Ok(false));
+    }
+
+    #[test]
+    fn a_renewed_certificate_that_has_run_out_is_not_shown() {
+        let files = Files::of("expired");
+        let (old, old_key) = pair();
+        files.write(&old, &old_key);
+        let first = read(&files.certificate(), &files.key()).unwrap();
+        let shown = RotatingCertificate::new(first);
+
+        let mut params = rcgen::CertificateParams::new(["agent.default.svc".to_owned()]).unwrap();
+        params.not_after = datetime!(2026-01-02 03:04:04 UTC);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let expired = params.self_signed(&key).unwrap();
+        files.write(&expired.pem(), &key.serialize_pem());
+        let why = files.renew(&shown).unwrap_err();
+        assert!(
+            why.ends_with("the certificate ran out at 2026-01-02 3:04:04.0 +00:00:00: renew it"),
+            "{why}"
+        );
+        files.write(&old, &old_key);
         assert_eq!(files.renew(&shown), Ok(false));
     }
 }

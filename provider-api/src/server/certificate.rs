@@ -9,8 +9,9 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
+use time::OffsetDateTime;
 
-use super::CertificateError;
+use super::{CertificateError, validity::Certificate};
 
 /// The names by which a server is reached on its own machine.
 pub(super) const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -85,6 +86,26 @@ impl ServingCertificate {
         self.ca_bundle.as_deref()
     }
 
+    /// Whether clients can accept it at this time.
+    ///
+    /// # Errors
+    /// When it has run out, or is not valid yet: the message says since or until when.
+    pub fn is_valid_at(&self, now: OffsetDateTime) -> Result<(), CertificateError> {
+        // What cannot be read is left to the clients to judge.
+        let Some(own) = self.key.cert.first().and_then(Certificate::of) else {
+            return Ok(());
+        };
+        if now < own.not_before {
+            return Err(CertificateError::NotYetValid {
+                from: own.not_before,
+            });
+        }
+        if now > own.not_after {
+            return Err(CertificateError::Expired { at: own.not_after });
+        }
+        Ok(())
+    }
+
     /// The key belongs to the chain, so the chain tells.
     pub(super) fn shows_the_same_as(&self, other: &Self) -> bool {
         self.key.cert == other.key.cert
@@ -121,6 +142,8 @@ impl fmt::Debug for ServingCertificate {
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
     /// A certificate and its key, as files would hold them.
@@ -186,6 +209,30 @@ mod tests {
         assert_eq!(
             message(ServingCertificate::from_pem(certificate.as_bytes(), b"")),
             "there is no readable private key in the PEM text: PKCS#8, PKCS#1 and SEC1 are understood, encrypted keys are not"
+        );
+    }
+
+    #[test]
+    fn a_certificate_is_valid_from_its_first_second_to_its_last() {
+        let from = datetime!(2026-01-02 03:04:05 UTC);
+        let to = datetime!(2026-04-02 03:04:05 UTC);
+        let mut params = CertificateParams::new(["metrics.default.svc".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (from, to);
+        let key = KeyPair::generate().unwrap();
+        let made = params.self_signed(&key).unwrap();
+        let served =
+            ServingCertificate::from_pem(made.pem().as_bytes(), key.serialize_pem().as_bytes())
+                .unwrap();
+
+        let second = time::Duration::SECOND;
+        let judged = [from - second, from, to, to + second]
+            .map(|now| served.is_valid_at(now).map_err(|why| why.to_string()));
+        let early = "the certificate is not valid before 2026-01-02 3:04:05.0 +00:00:00: \
+            check the clock of whoever issued it, and of this machine";
+        let late = "the certificate ran out at 2026-04-02 3:04:05.0 +00:00:00: renew it";
+        assert_eq!(
+            judged,
+            [Err(early.to_owned()), Ok(()), Ok(()), Err(late.to_owned())]
         );
     }
 

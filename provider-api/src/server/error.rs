@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use rustls::pki_types::pem;
+use time::OffsetDateTime;
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,20 @@ pub enum CertificateError {
     /// The key cannot be used, or belongs to another certificate.
     #[error("the private key does not serve this certificate")]
     Key(#[source] rustls::Error),
+    /// No client accepts it any more.
+    #[error("the certificate ran out at {at}: renew it")]
+    Expired {
+        /// The last second in which it was valid.
+        at: OffsetDateTime,
+    },
+    /// No client accepts it yet.
+    #[error(
+        "the certificate is not valid before {from}: check the clock of whoever issued it, and of this machine"
+    )]
+    NotYetValid {
+        /// The first second in which it will be valid.
+        from: OffsetDateTime,
+    },
 }
 
 #[cfg(test)]
