@@ -23,16 +23,22 @@ pub(crate) use self::variables::Variables;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) datadog: Datadog,
+    pub(crate) asking: Asking,
+    pub(crate) server: Serving,
+    /// Settings of Datadog's cluster agent that are set and change nothing here:
+    /// whoever counts on one should know.
+    pub(crate) ignored: Vec<String>,
+}
+
+/// What we ask, and how often.
+#[derive(Debug)]
+pub(crate) struct Asking {
     pub(crate) template: Template,
     pub(crate) policy: Policy,
     /// How often every query is asked.
     pub(crate) refresh_period: Duration,
     /// How far back a query looks.
     pub(crate) window: Duration,
-    pub(crate) server: Serving,
-    /// Settings of Datadog's cluster agent that are set and change nothing here:
-    /// whoever counts on one should know.
-    pub(crate) ignored: Vec<String>,
 }
 
 /// Whom we ask, and how much at once.
@@ -86,48 +92,30 @@ impl Config {
             );
         }
         let datadog = datadog(&mut read);
-        let rollup = read.parsed(
-            "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
-            "a whole number of seconds above 0",
-            ROLLUP,
-        );
-        let aggregator = read.parsed(
-            "DD_EXTERNAL_METRICS_AGGREGATOR",
-            "avg, sum, min or max",
-            Aggregator::Avg,
-        );
-        let max_age = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", MAX_AGE);
-        let window = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_BUCKET_SIZE", WINDOW);
-        let refresh_period = read.seconds(
-            "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD",
-            REFRESH_PERIOD,
-        );
+        let asking = asking(&mut read);
         let server = serving(&mut read);
         let ignored = read.ignored("DD_EXTERNAL_METRICS_PROVIDER_");
-        let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
-        if refresh_period > policy.max_age() {
-            read.mistake(format!(
-                "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is {} s, and a value is too old after {} s: \
-                 ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
-                refresh_period.whole_seconds(),
-                policy.max_age().whole_seconds()
-            ));
-        }
         read.finish()?;
         Ok(Self {
             datadog: datadog
                 .expect("where there is none, there is a mistake, and that has ended this above"),
-            template: Template {
-                aggregator,
-                rollup: Rollup(rollup),
-            },
-            policy,
-            refresh_period,
-            // What may be served has to be asked for.
-            window: window.max(policy.max_age()),
+            asking,
             server,
             ignored,
         })
+    }
+}
+
+impl Asking {
+    /// What the queries are made of, without Datadog and without a cluster.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub(crate) fn of(variables: &Variables) -> Result<Self, Mistakes> {
+        let mut read = Reader::new(variables);
+        let asking = asking(&mut read);
+        read.finish()?;
+        Ok(asking)
     }
 }
 
@@ -154,6 +142,45 @@ const WINDOW: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
 const REFRESH_PERIOD: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Calls at once.
 const PARALLEL: NonZeroUsize = NonZeroUsize::new(10).expect("not zero");
+
+/// What the queries are made of, and how long their values count.
+fn asking(read: &mut Reader<'_>) -> Asking {
+    let rollup = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
+        "a whole number of seconds above 0",
+        ROLLUP,
+    );
+    let aggregator = read.parsed(
+        "DD_EXTERNAL_METRICS_AGGREGATOR",
+        "avg, sum, min or max",
+        Aggregator::Avg,
+    );
+    let max_age = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", MAX_AGE);
+    let window = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_BUCKET_SIZE", WINDOW);
+    let refresh_period = read.seconds(
+        "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD",
+        REFRESH_PERIOD,
+    );
+    let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
+    if refresh_period > policy.max_age() {
+        read.mistake(format!(
+            "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is {} s, and a value is too old after {} s: \
+             ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+            refresh_period.whole_seconds(),
+            policy.max_age().whole_seconds()
+        ));
+    }
+    Asking {
+        template: Template {
+            aggregator,
+            rollup: Rollup(rollup),
+        },
+        policy,
+        refresh_period,
+        // What may be served has to be asked for.
+        window: window.max(policy.max_age()),
+    }
+}
 
 fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
     // The key that is for this provider alone comes before the agent's.
@@ -316,11 +343,11 @@ mod tests {
             Endpoint::of_site("datadoghq.com").unwrap()
         );
         assert_eq!(
-            config.policy,
+            config.asking.policy,
             Policy::up_to(Duration::seconds(120), Duration::seconds(30))
         );
         assert_eq!(
-            (config.refresh_period, config.window),
+            (config.asking.refresh_period, config.asking.window),
             (Duration::seconds(30), Duration::seconds(300))
         );
         assert_eq!(config.server.port, 8443);
@@ -392,7 +419,7 @@ mod tests {
             "600",
         )]))
         .unwrap();
-        assert_eq!(config.window, Duration::minutes(30));
+        assert_eq!(config.asking.window, Duration::minutes(30));
     }
 
     #[test]

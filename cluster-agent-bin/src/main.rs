@@ -1,6 +1,7 @@
 //! `datadog-cluster-agent`: external metrics from Datadog for Kubernetes' Horizontal
 //! Pod Autoscalers.
 
+mod check;
 mod command;
 mod config;
 mod demands;
@@ -33,6 +34,8 @@ enum Command {
     Start,
     /// Show the whole journey on this machine, without a cluster and without an account
     Demo(command::demo::Arguments),
+    /// Tell what is wrong with manifests, without a cluster
+    Check(command::check::Arguments),
     /// Ask Datadog once, and show what came and which point would be served
     Query(command::query::Arguments),
     /// Answer as Datadog would, from a scenario file
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let ended = match command {
         Command::Start => command::start::run(&variables),
         Command::Demo(arguments) => command::demo::run(&arguments, &variables),
+        Command::Check(arguments) => command::check::run(&arguments, &variables),
         Command::Query(arguments) => command::query::run(&arguments, &variables),
         Command::SimulateDatadog(arguments) => {
             command::simulate_datadog::run(&arguments, &variables)

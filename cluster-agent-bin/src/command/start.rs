@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use super::Ended;
 use crate::{
     chain,
-    config::{Config, Variables},
+    config::{Asking, Config, Variables},
     demands,
     edge::{WallClock, block_on, log_to_stderr, with_certificate},
     refresh::Refresh,
@@ -36,10 +36,13 @@ pub(crate) fn run(variables: &Variables) -> Ended {
 async fn serve(config: Config) -> Ended {
     let Config {
         datadog,
-        template,
-        policy,
-        refresh_period,
-        window,
+        asking:
+            Asking {
+                template,
+                policy,
+                refresh_period,
+                window,
+            },
         server: serving,
         ignored: _,
     } = config;

@@ -74,8 +74,14 @@ impl<'a> Cursor<'a> {
         let found = match self.rest() {
             "" => "the end".to_owned(),
             rest => {
-                let shown: String = rest.chars().take(SHOWN).collect();
-                let more = if rest.len() > shown.len() { "…" } else { "" };
+                // A mistake is told on one line.
+                let on_one_line = |c: char| if c.is_control() { ' ' } else { c };
+                let shown: String = rest.chars().take(SHOWN).map(on_one_line).collect();
+                let more = if rest.chars().nth(SHOWN).is_some() {
+                    "…"
+                } else {
+                    ""
+                };
                 format!("`{shown}{more}`")
             }
         };

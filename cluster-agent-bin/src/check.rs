@@ -1,0 +1,226 @@
+//! What is wrong with the manifests of those who ask for metrics, told before a cluster or
+//! Datadog has to.
+
+mod datadog_metric;
+mod document;
+mod hpa;
+
+use std::fmt;
+
+use datadog_query::Query;
+use metrics_store::Template;
+use serde_json::Value;
+
+use self::document::{Document, documents};
+
+/// Something to tell of one place in a file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) place: Place,
+    /// `HorizontalPodAutoscaler shop/web`
+    pub(crate) object: String,
+    pub(crate) told: Told,
+}
+
+/// A line and a column, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Told {
+    /// Datadog is asked this.
+    Asks(Query),
+    /// It may be wrong, and Datadog has the last word.
+    Warning(String),
+    /// It does not work.
+    Mistake(String),
+}
+
+/// Everything that there is to tell of a file's text, in its order. Objects of kinds that
+/// ask for no metrics are passed over.
+pub(crate) fn check(text: &str, template: Template) -> Vec<Finding> {
+    documents(text)
+        .flat_map(|document| check_document(&document, template))
+        .collect()
+}
+
+fn check_document(document: &Document<'_>, template: Template) -> Vec<Finding> {
+    let object: Value = match document.read() {
+        Ok(object) => object,
+        Err((place, why)) => {
+            return vec![Finding {
+                place,
+                object: "the document".to_owned(),
+                told: Told::Mistake(why),
+            }];
+        }
+    };
+    let word = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+    match (word("kind"), word("apiVersion")) {
+        ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::check(document, object, template),
+        ("HorizontalPodAutoscaler", version) => hpa::of_another_version(document, &object, version),
+        ("DatadogMetric", _) => datadog_metric::check(document, &object),
+        _ => Vec::new(),
+    }
+}
+
+/// As people name an object. Without a namespace it is put into `default`.
+fn named(object: &Value) -> String {
+    let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    format!(
+        "{} {}/{}",
+        word("/kind").unwrap_or_default(),
+        word("/metadata/namespace").unwrap_or("default"),
+        word("/metadata/name").unwrap_or("(without a name)")
+    )
+}
+
+impl Finding {
+    pub(crate) fn is_mistake(&self) -> bool {
+        matches!(self.told, Told::Mistake(_))
+    }
+}
+
+/// As compilers print it, behind the file's name.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            place,
+            object,
+            told,
+        } = self;
+        let (word, text) = match told {
+            Told::Asks(query) => ("ok", query.to_string()),
+            Told::Warning(text) => ("warning", text.clone()),
+            Told::Mistake(text) => ("mistake", text.clone()),
+        };
+        write!(
+            f,
+            "{}:{}: {word}: {object}: {text}",
+            place.line, place.column
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use datadog_query::{Aggregator, Rollup};
+
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup: Rollup(NonZeroU32::new(30).unwrap()),
+        };
+        check(text, template)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn an_autoscaler_tells_what_datadog_is_asked_and_each_mistake_its_place() {
+        let text = r#"# An autoscaler, and what it scales.
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec:
+  maxReplicas: 3
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  metrics:
+    - type: Resource
+      resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}
+    - type: External
+      external:
+        metric:
+          name: nginx.net.request_per_s
+          selector: {matchLabels: {kube_container_name: nginx}}
+        target: {type: AverageValue, averageValue: "9"}
+    - type: External
+      external:
+        metric: {name: nginx.net.requests-per-s}
+        target: {type: AverageValue, averageValue: "9"}
+    - type: External
+      external:
+        metric: {name: queue.depth, selector: {matchLabels: {queue: Mail}}}
+        target: {type: AverageValue}
+"#;
+        assert_eq!(
+            told(text),
+            [
+                "18:17: ok: HorizontalPodAutoscaler shop/web: avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30)",
+                "23:24: mistake: HorizontalPodAutoscaler shop/web: nginx.net.requests-per-s: a metric name holds letters, digits, `_` and `.`, not '-'",
+                "27:24: mistake: HorizontalPodAutoscaler shop/web: queue.depth: the target has neither a `value` nor an `averageValue`",
+                "27:24: warning: HorizontalPodAutoscaler shop/web: queue.depth: `queue:Mail` matches nothing: Datadog stores tags in small letters",
+                "27:24: ok: HorizontalPodAutoscaler shop/web: avg:queue.depth{queue:Mail}.rollup(30)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_query_of_a_datadog_metric_is_read_at_its_place() {
+        let text = r#"apiVersion: datadoghq.com/v1alpha1
+kind: DatadogMetric
+metadata: {name: hits}
+spec:
+  query: sum:trace.hits{env:prod}.as_rate()
+---
+kind: DatadogMetric
+apiVersion: datadoghq.com/v1alpha1
+metadata: {name: bad, namespace: shop}
+spec: {query: "anomalies(avg:a{*}, basic, 2)"}
+---
+kind: DatadogMetric
+apiVersion: datadoghq.com/v1alpha1
+metadata: {name: odd}
+spec:
+  query: avg:a{*}.smooth(2)
+---
+kind: DatadogMetric
+apiVersion: datadoghq.com/v1alpha1
+metadata: {name: none}
+spec: {}
+"#;
+        assert_eq!(
+            told(text),
+            [
+                "5:10: ok: DatadogMetric default/hits: sum:trace.hits{env:prod}.as_rate()",
+                "10:36: mistake: DatadogMetric shop/bad: found `basic, 2)` at character 21, expected `'basic'` in quotes, or a metric with its scope: without quotes a word is read as a metric",
+                "16:19: warning: DatadogMetric default/odd: `.smooth(2)` is no modifier that is known here",
+                "16:10: ok: DatadogMetric default/odd: avg:a{*}.smooth(2)",
+                "18:1: mistake: DatadogMetric default/none: spec.query is missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_where_and_the_rest_is_checked() {
+        let text = "kind: [\n---\nkind: HorizontalPodAutoscaler\napiVersion: autoscaling/v2beta2\nmetadata: {name: old}\n---\n";
+        let told = told(text);
+        let [broken, old] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert!(broken.contains(": mistake: the document: "), "{broken}");
+        assert_eq!(
+            old,
+            "3:1: mistake: HorizontalPodAutoscaler default/old: Kubernetes 1.26 and newer have no autoscaling/v2beta2: write it as autoscaling/v2"
+        );
+    }
+
+    #[test]
+    fn the_manifests_of_the_walkthrough_are_good() {
+        let text = include_str!("../manifests/hpa-example/hpa.yaml");
+        let told = told(text);
+        assert!(told.len() == 1 && told[0].contains(": ok: "), "{told:?}");
+    }
+}

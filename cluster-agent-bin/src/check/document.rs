@@ -1,0 +1,97 @@
+//! One document of a YAML file, and where it begins.
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::{Error, Location};
+
+use super::Place;
+
+/// The text between two `---`.
+pub(super) struct Document<'a> {
+    text: &'a str,
+    /// The lines of the file before it.
+    before: u64,
+}
+
+/// The documents of a file. Each is read by itself, so that one that cannot be read hides
+/// no other; a line of `---` ends a document wherever it stands.
+pub(super) fn documents(text: &str) -> impl Iterator<Item = Document<'_>> {
+    let mut documents = Vec::new();
+    let (mut begin, mut at, mut before) = (0, 0, 0);
+    for (number, line) in (0..).zip(text.split_inclusive('\n')) {
+        if line.trim_end() == "---" || line.starts_with("--- ") {
+            documents.push(Document {
+                text: &text[begin..at],
+                before,
+            });
+            (begin, before) = (at + line.len(), number + 1);
+        }
+        at += line.len();
+    }
+    documents.push(Document {
+        text: &text[begin..],
+        before,
+    });
+    documents
+        .into_iter()
+        .filter(|document| !document.is_empty())
+}
+
+impl Document<'_> {
+    /// Whether there is nothing but comments.
+    fn is_empty(&self) -> bool {
+        let mut lines = self.text.lines().map(str::trim);
+        lines.all(|line| line.is_empty() || line.starts_with('#'))
+    }
+
+    /// What it says, or where and why it cannot be read.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, (Place, String)> {
+        serde_saphyr::from_str(self.text).map_err(|why: Error| {
+            let place = why
+                .location()
+                .map_or(self.begin(), |location| self.place(location));
+            let why = why.without_snippet().to_string();
+            (place, why.lines().next().unwrap_or_default().to_owned())
+        })
+    }
+
+    /// Its first line that says something.
+    pub(super) fn begin(&self) -> Place {
+        let mut lines = self.text.lines().map(str::trim);
+        let skipped = lines
+            .position(|line| !line.is_empty() && !line.starts_with('#'))
+            .unwrap_or_default();
+        Place {
+            line: self.before + skipped as u64 + 1,
+            column: 1,
+        }
+    }
+
+    pub(super) fn place(&self, location: Location) -> Place {
+        Place {
+            line: self.before + location.line(),
+            column: location.column(),
+        }
+    }
+
+    /// The place of a character, counted from 1, of a text that stands at `location`. Of a
+    /// block of lines it is where the block begins.
+    pub(super) fn place_within(&self, location: Location, character: usize) -> Place {
+        let place = self.place(location);
+        let line = usize::try_from(location.line()).unwrap_or(usize::MAX);
+        let column = usize::try_from(location.column()).unwrap_or(usize::MAX);
+        let line = self
+            .text
+            .lines()
+            .nth(line.saturating_sub(1))
+            .unwrap_or_default();
+        let quote = match line.chars().nth(column.saturating_sub(1)) {
+            Some('|' | '>') | None => return place,
+            Some('\'' | '"') => 1,
+            Some(_) => 0,
+        };
+        Place {
+            column: place.column + quote + character as u64 - 1,
+            ..place
+        }
+    }
+}
