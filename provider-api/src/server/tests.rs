@@ -1,5 +1,6 @@
 //! The real server on a loopback port, asked by a real client.
 
+mod attacks;
 pub(super) mod client;
 mod places;
 

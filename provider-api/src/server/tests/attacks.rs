@@ -1,0 +1,103 @@
+//! What a hostile client sends is refused or bounded, and the next client is served.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use super::{
+    Running,
+    client::{self, Protocol},
+};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Indexed fields of HTTP/2's static table: `GET`, `https`, `/`.
+const GET: &[u8] = &[0x82, 0x87, 0x84];
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [length[1], length[2], length[3], kind, flags];
+    [&head, stream.to_be_bytes().as_slice(), payload].concat()
+}
+
+/// Sends this to a server until it closes the connection, which it has to, and sees that it
+/// serves others on.
+async fn is_cut_off(protocol: Protocol, begin: &[u8], more: impl Fn(u32) -> Vec<u8>) {
+    let server = Running::start(Limits::default()).await;
+    let tls = client::handshake(server.address, &server.certificate, protocol, None);
+    let (mut reads, mut writes) = tokio::io::split(tls.await.unwrap());
+    let attack = async {
+        let sends = async {
+            if writes.write_all(begin).await.is_ok() {
+                let mut nth = 0;
+                while writes.write_all(&more(nth)).await.is_ok() {
+                    nth += 1;
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        let reads = async {
+            // Ends with the connection, by an alert, a reset or an orderly end.
+            let _ = reads.read_to_end(&mut Vec::new()).await;
+        };
+        tokio::join!(sends, reads)
+    };
+    let ended = timeout(Duration::from_secs(20), attack).await;
+    assert!(ended.is_ok(), "the server still listens to it");
+    assert_eq!(
+        server.connect(Protocol::Http2).await.text("/a").await,
+        "/a by HTTP/2.0"
+    );
+}
+
+fn opening() -> Vec<u8> {
+    [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
+}
+
+#[tokio::test]
+async fn streams_that_are_reset_as_soon_as_they_are_opened_end_the_connection() {
+    is_cut_off(Protocol::Http2, &opening(), |nth| {
+        let stream = 1 + 2 * nth;
+        let cancel = 8_u32.to_be_bytes();
+        [
+            frame(HEADERS, END_STREAM | END_HEADERS, stream, GET),
+            frame(RST_STREAM, 0, stream, &cancel),
+        ]
+        .concat()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_ends_the_connection_over_http_2() {
+    let begin = [opening(), frame(HEADERS, END_STREAM, 1, GET)].concat();
+    // A literal field `a: b`, again and again.
+    let field = [0x00, 1, b'a', 1, b'b'].repeat(100);
+    is_cut_off(Protocol::Http2, &begin, |_| {
+        frame(CONTINUATION, 0, 1, &field)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_ends_the_connection_over_http_1() {
+    is_cut_off(Protocol::Http1, b"GET / HTTP/1.1\r\n", |nth| {
+        format!("a-{nth}: b\r\n").into_bytes()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_not_read() {
+    let begin = b"GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000\r\n\r\n";
+    is_cut_off(Protocol::Http1, begin, |_| vec![b'x'; 10_000]).await;
+}
