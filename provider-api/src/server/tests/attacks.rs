@@ -11,6 +11,7 @@ use super::{
     Running,
     client::{self, Protocol},
 };
+use crate::Limits;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Indexed fields of HTTP/2's static table: `GET`, `https`, `/`.
@@ -61,6 +62,39 @@ async fn is_cut_off(protocol: Protocol, begin: &[u8], more: impl Fn(u32) -> Vec<
 
 fn opening() -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
+}
+
+#[tokio::test]
+async fn garbage_after_the_handshake_costs_its_own_connection() {
+    let server = Running::start(Limits::default()).await;
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let mut tls = client::handshake(server.address, &server.certificate, protocol, None)
+            .await
+            .unwrap();
+        tls.write_all(&[0xff; 4096]).await.unwrap();
+        let _ = tls.read_to_end(&mut Vec::new()).await;
+    }
+    assert_eq!(
+        server.connect(Protocol::Http2).await.text("/a").await,
+        "/a by HTTP/2.0"
+    );
+}
+
+#[tokio::test]
+async fn a_head_beyond_the_limit_is_refused() {
+    let server = Running::start(Limits::default()).await;
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let answer = server
+            .connect(protocol)
+            .await
+            .get_with("/a", "x-long", &"x".repeat(100_000))
+            .await;
+        let refused = match answer {
+            Ok(answer) => answer.status() == http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Err(_) => true,
+        };
+        assert!(refused, "{protocol:?}");
+    }
 }
 
 #[tokio::test]
