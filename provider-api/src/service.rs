@@ -114,7 +114,8 @@ impl MetricsApi {
     }
 
     /// Asks the providers what there is to list at most once a second, by this clock,
-    /// however many ask for it at once. Without a clock they are asked each time.
+    /// however many ask for it at once. Without a clock they are asked each time;
+    /// `MetricsServer` brings its own.
     pub fn listing_by(self, clock: Arc<dyn Clock>) -> Self {
         self.with(|parts| parts.discovery = Arc::new(Kept::by(clock)))
     }
