@@ -11,64 +11,85 @@ mod answer;
 mod authentication;
 mod authorization;
 mod case;
+mod certificate;
 mod client;
+mod config;
+mod custom;
 mod discovery;
+mod external;
+mod family;
+mod impersonation;
+mod lifecycle;
+mod limits;
 mod openapi;
 mod protobuf;
-mod refused;
+mod quantity;
 mod report;
-mod selected;
-mod served;
 mod serving;
 mod stub;
 mod subject;
+mod tls;
 
 #[cfg(test)]
 mod tests;
 
 use futures_util::{StreamExt as _, stream};
 
-use self::case::Case;
 pub use self::{
     case::Outcome,
     client::Unanswered,
+    family::listed,
+    lifecycle::{Launch, Program, Running},
     report::{Line, Report},
     stub::{Handout, Pair, Stub, StubError},
-    subject::{Subject, Surroundings},
+    subject::{CustomMetrics, Install, Subject, Surroundings},
+};
+use self::{
+    case::{Case, Miss},
+    family::{Company, FAMILIES, Family},
 };
 
 /// How many cases are on their way at once: enough to be quick, too few to be refused.
 const AT_ONCE: usize = 8;
 
-/// All cases, family by family.
-fn cases() -> impl Iterator<Item = &'static Case> {
-    [
-        discovery::CASES,
-        openapi::CASES,
-        served::CASES,
-        selected::CASES,
-        refused::CASES,
-        authentication::CASES,
-        authorization::CASES,
-        serving::CASES,
-    ]
-    .into_iter()
-    .flatten()
+/// Asks `subject` the cases that have `pattern` in their names; all, when it is empty.
+///
+/// Those that disturb nobody are asked side by side. Then come those that change what
+/// every request meets, one after the other, and in the end those about the end.
+pub async fn run(subject: &Subject, pattern: &str) -> Report {
+    let chosen = |company: Company| {
+        FAMILIES
+            .iter()
+            .filter(move |family| family.company == company)
+            .flat_map(|family| family.cases().map(move |case| (family, case)))
+            .filter(|(_, case)| case.name.contains(pattern))
+    };
+    let server = subject.start().await;
+    let shared = chosen(Company::Shared).map(|(family, case)| ask(subject, family, case));
+    let shared: Vec<_> = shared.collect();
+    let mut lines: Vec<Line> = stream::iter(shared).buffered(AT_ONCE).collect().await;
+    let mut server = Some(server);
+    for (family, case) in chosen(Company::Alone) {
+        if family.name == lifecycle::NAME {
+            // Its cases start a server of their own, in the place of this one.
+            server = None;
+        }
+        lines.push(ask(subject, family, case).await);
+    }
+    drop(server);
+    Report { lines }
 }
 
-/// Asks `subject` the cases that have `pattern` in their names; all, when it is empty.
-pub async fn run(subject: &Subject, pattern: &str) -> Report {
-    let chosen: Vec<_> = cases()
-        .filter(|case| case.name.contains(pattern))
-        .map(|case| async move {
-            Line {
-                name: case.name,
-                promise: case.promise,
-                relied_on: case.relied_on,
-                outcome: Outcome::from((case.check)(subject).await),
-            }
-        })
-        .collect();
-    let lines = stream::iter(chosen).buffered(AT_ONCE).collect().await;
-    Report { lines }
+async fn ask(subject: &Subject, family: &Family, case: &'static Case) -> Line {
+    let verdict = if family.external && !subject.surroundings.external {
+        Err(Miss::Skipped("serves no external metrics".to_owned()))
+    } else {
+        (case.check)(subject).await
+    };
+    Line {
+        name: case.name,
+        promise: case.promise,
+        relied_on: case.relied_on,
+        outcome: verdict.into(),
+    }
 }

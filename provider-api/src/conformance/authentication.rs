@@ -1,13 +1,12 @@
 //! Who asks, as the server has understood it: seen by what it asks its cluster.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{
     Subject,
     answer::{equal, holds},
     case::{Case, Miss, Verdict},
+    config,
     subject::Ask,
 };
 
@@ -92,8 +91,6 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-const PATH: &str = "/apis/external.metrics.k8s.io/v1beta1";
-
 /// How the server named `user` when it asked whether they may.
 async fn named(subject: &Subject, user: &str, ask: Ask<'_>) -> Result<Value, Miss> {
     ask.send().await?.coded(200)?;
@@ -121,25 +118,29 @@ async fn denied_to_anonymous(subject: &Subject, ask: Ask<'_>) -> Verdict {
         "a message about system:anonymous",
         message,
     )?;
+    let anonymous = anonymous_groups(subject).await?;
+    holds(
+        anonymous.contains(&json!(["system:unauthenticated"])),
+        "a SubjectAccessReview for system:anonymous in system:unauthenticated",
+        Value::from(anonymous),
+    )
+}
+
+/// The groups with which the cluster was asked about system:anonymous.
+async fn anonymous_groups(subject: &Subject) -> Result<Vec<Value>, Miss> {
     let reviews = subject.access_reviews("system:anonymous").await?;
-    match reviews.first() {
-        Some(spec) => equal("groups", &groups(spec), json!(["system:unauthenticated"])),
-        None => Err(Miss::fault(
-            "a SubjectAccessReview for system:anonymous",
-            "none",
-        )),
-    }
+    Ok(reviews.iter().map(groups).collect())
 }
 
 async fn nobody(subject: &Subject) -> Verdict {
     subject.handout()?;
-    denied_to_anonymous(subject, subject.get_as_nobody(PATH)).await
+    denied_to_anonymous(subject, subject.get_as_nobody(subject.group_version())).await
 }
 
 async fn headers_alone(subject: &Subject) -> Verdict {
     subject.handout()?;
     let ask = subject
-        .get_as_nobody(PATH)
+        .get_as_nobody(subject.group_version())
         .header("x-remote-user", &subject.user("forger"));
     denied_to_anonymous(subject, ask.header("x-remote-group", "system:masters")).await
 }
@@ -147,7 +148,7 @@ async fn headers_alone(subject: &Subject) -> Verdict {
 async fn front_proxy(subject: &Subject) -> Verdict {
     let user = subject.user("bob");
     let ask = subject
-        .get_as(&user, PATH)?
+        .get_as(&user, subject.group_version())?
         .header("x-remote-uid", "42")
         .header("x-remote-group", "readers")
         .header("x-remote-group", "system:authenticated")
@@ -168,12 +169,16 @@ async fn front_proxy(subject: &Subject) -> Verdict {
 }
 
 async fn front_proxy_anonymous(subject: &Subject) -> Verdict {
-    let ask = subject.get_as("system:anonymous", PATH)?;
-    denied_to_anonymous(
-        subject,
-        ask.header("x-remote-group", "system:unauthenticated"),
-    )
-    .await
+    let ask = subject
+        .get_as("system:anonymous", subject.group_version())?
+        .header("x-remote-group", "system:unauthenticated");
+    denied_to_anonymous(subject, ask).await?;
+    // Nobody else asks as system:anonymous with the group of those who are known.
+    let all = anonymous_groups(subject).await?;
+    let known = all
+        .iter()
+        .any(|groups| groups.to_string().contains("system:authenticated"));
+    holds(!known, "system:unauthenticated alone", Value::from(all))
 }
 
 async fn unauthorized(ask: Ask<'_>) -> Verdict {
@@ -183,29 +188,35 @@ async fn unauthorized(ask: Ask<'_>) -> Verdict {
 
 async fn front_proxy_without_a_user(subject: &Subject) -> Verdict {
     let handout = subject.handout()?;
-    let bare = || subject.get_as_nobody(PATH).holding(&handout.front_proxy);
+    let bare = || {
+        subject
+            .get_as_nobody(subject.group_version())
+            .holding(&handout.front_proxy)
+    };
     unauthorized(bare()).await?;
     unauthorized(bare().header("x-remote-group", "readers")).await
 }
 
 async fn front_proxy_of_another_name(subject: &Subject) -> Verdict {
     let own = &subject.handout()?.front_proxy_other_name;
-    unauthorized(subject.get_as("bob", PATH)?.holding(own)).await
+    unauthorized(subject.get_as("bob", subject.group_version())?.holding(own)).await
 }
 
 async fn front_proxy_for_servers(subject: &Subject) -> Verdict {
     let own = &subject.handout()?.front_proxy_for_servers;
-    unauthorized(subject.get_as("bob", PATH)?.holding(own)).await
+    unauthorized(subject.get_as("bob", subject.group_version())?.holding(own)).await
 }
 
 async fn stranger(subject: &Subject) -> Verdict {
     let own = &subject.handout()?.stranger;
-    unauthorized(subject.get_as("bob", PATH)?.holding(own)).await
+    unauthorized(subject.get_as("bob", subject.group_version())?.holding(own)).await
 }
 
 async fn client_certificate(subject: &Subject) -> Verdict {
     let own = &subject.handout()?.client;
-    let ask = subject.get_as(&subject.user("forger"), PATH)?.holding(own);
+    let ask = subject
+        .get_as(&subject.user("forger"), subject.group_version())?
+        .holding(own);
     let spec = named(subject, "carol", ask).await?;
     equal(
         "groups",
@@ -216,7 +227,7 @@ async fn client_certificate(subject: &Subject) -> Verdict {
 
 fn bearing<'a>(subject: &'a Subject, token: &str) -> Result<Ask<'a>, Miss> {
     subject.handout()?;
-    let ask = subject.get_as_nobody(PATH);
+    let ask = subject.get_as_nobody(subject.group_version());
     Ok(ask.header("authorization", &format!("Bearer {token}")))
 }
 
@@ -262,14 +273,7 @@ async fn token_undecided(subject: &Subject) -> Verdict {
 async fn config_followed(subject: &Subject) -> Verdict {
     let own = &subject.handout()?.latecomer;
     let user = subject.user("late");
-    let ask = || Ok::<_, Miss>(subject.get_as(&user, PATH)?.holding(own));
     subject.allow_name("latecomer").await?;
-    for _ in 0..50 {
-        if ask()?.send().await?.code == 200 {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    ask()?.send().await?.coded(200)?;
-    Ok(())
+    let ask = || Ok(subject.get_as(&user, subject.group_version())?.holding(own));
+    config::coded(subject, &ask, 200).await
 }

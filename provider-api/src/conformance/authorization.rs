@@ -9,8 +9,6 @@ use super::{
     case::{Case, Miss, Verdict},
 };
 
-const PATH: &str = "/apis/external.metrics.k8s.io/v1beta1";
-
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "authorization/metric",
@@ -61,6 +59,12 @@ pub(super) const CASES: &[Case] = &[
         check: |subject| Box::pin(masters(subject)),
     },
     Case {
+        name: "authorization/remembered",
+        promise: "the same question is asked once in a few seconds",
+        relied_on: "an HPA reads four times a minute, and the API server has other work",
+        check: |subject| Box::pin(remembered(subject)),
+    },
+    Case {
         name: "authorization/undecided",
         promise: "a question that the cluster cannot answer is a 500, and is asked again the next time",
         relied_on: "neither a yes nor a no that is remembered",
@@ -90,6 +94,7 @@ fn attributes(subject: &Subject, verb: &str) -> Value {
 }
 
 async fn metric(subject: &Subject) -> Verdict {
+    subject.external()?;
     let user = subject.user("lister");
     let path = subject.path_of(&subject.surroundings.unknown);
     subject.get_as(&user, &path)?.send().await?;
@@ -104,6 +109,7 @@ async fn metric(subject: &Subject) -> Verdict {
 }
 
 async fn create(subject: &Subject) -> Verdict {
+    subject.external()?;
     let user = subject.user("denied-creator");
     let path = subject.path_of(&subject.surroundings.unknown);
     let ask = subject.get_as(&user, &path)?.with(Method::POST);
@@ -117,9 +123,10 @@ async fn create(subject: &Subject) -> Verdict {
 }
 
 async fn paths(subject: &Subject) -> Verdict {
+    let with_slash = format!("{}/", subject.group_version());
     for (word, path) in [
-        ("pather-1", PATH),
-        ("pather-2", "/apis/external.metrics.k8s.io/v1beta1/"),
+        ("pather-1", subject.group_version()),
+        ("pather-2", &with_slash),
         ("pather-3", "/version"),
         ("pather-4", "/readyz/ping"),
         ("pather-5", "/metrics"),
@@ -139,6 +146,7 @@ async fn paths(subject: &Subject) -> Verdict {
 }
 
 async fn denied(subject: &Subject) -> Verdict {
+    subject.external()?;
     let user = subject.user("denied");
     let name = &subject.surroundings.unknown;
     let answer = subject
@@ -161,19 +169,21 @@ async fn denied(subject: &Subject) -> Verdict {
 }
 
 async fn denied_path(subject: &Subject) -> Verdict {
+    let path = subject.group_version();
     let user = subject.user("denied-path");
     let status = subject
-        .get_as(&user, PATH)?
+        .get_as(&user, subject.group_version())?
         .send()
         .await?
         .refusal(403, "Forbidden")?;
     let expected =
-        format!("forbidden: User \"{user}\" cannot get path \"{PATH}\": the stub denies it");
+        format!("forbidden: User \"{user}\" cannot get path \"{path}\": the stub denies it");
     equal("message", &status["message"], expected)?;
     equal("details", &status["details"], json!({}))
 }
 
 async fn denied_first(subject: &Subject) -> Verdict {
+    subject.external()?;
     let user = subject.user("denied-early");
     let metric = subject.path_of(&subject.surroundings.unknown);
     for path in [
@@ -190,6 +200,8 @@ async fn denied_first(subject: &Subject) -> Verdict {
     }
     let unserved = subject.get_as(&user, &metric)?.accept("application/xml");
     unserved.send().await?.coded(403)?;
+    let posted = subject.get_as(&user, &metric)?.with(Method::POST);
+    posted.send().await?.refusal(403, "Forbidden")?;
     Ok(())
 }
 
@@ -209,7 +221,7 @@ async fn health_is_open(subject: &Subject) -> Verdict {
 async fn masters(subject: &Subject) -> Verdict {
     let user = subject.user("denied-master");
     let ask = subject
-        .get_as(&user, PATH)?
+        .get_as(&user, subject.group_version())?
         .header("x-remote-group", "system:masters");
     ask.send().await?.coded(200)?;
     let reviews = subject.access_reviews(&user).await?;
@@ -220,12 +232,33 @@ async fn masters(subject: &Subject) -> Verdict {
     )
 }
 
+async fn remembered(subject: &Subject) -> Verdict {
+    let user = subject.user("regular");
+    for _ in 0..3 {
+        subject
+            .get_as(&user, subject.group_version())?
+            .send()
+            .await?
+            .coded(200)?;
+    }
+    asked(subject, &user).await?;
+    Ok(())
+}
+
 async fn undecided(subject: &Subject) -> Verdict {
     let user = subject.user("broken");
-    subject.get_as(&user, PATH)?.send().await?.coded(500)?;
+    subject
+        .get_as(&user, subject.group_version())?
+        .send()
+        .await?
+        .coded(500)?;
     let before = subject.access_reviews(&user).await?.len();
     holds((1..=10).contains(&before), "1 to 10 tries", before)?;
-    subject.get_as(&user, PATH)?.send().await?.coded(500)?;
+    subject
+        .get_as(&user, subject.group_version())?
+        .send()
+        .await?
+        .coded(500)?;
     let after = subject.access_reviews(&user).await?.len();
     holds(
         after > before,

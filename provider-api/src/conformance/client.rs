@@ -1,21 +1,21 @@
-//! One request on a connection of its own, so that no case disturbs another.
+//! Connections to the server. Most cases have one of their own for each request, so
+//! that none disturbs another.
+
+mod tls;
 
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header::HOST};
+use http::{HeaderValue, Request, Uri, header::HOST};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
-    SupportedProtocolVersion,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
 };
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{Pair, answer::Answer};
 
@@ -52,78 +52,89 @@ pub enum Unanswered {
 pub(super) enum Speaks {
     Http1,
     Http2,
-    /// HTTP/1.1 over the older TLS.
+    /// HTTP/1.1 over the older TLS alone.
     Tls12,
+    /// HTTP/1.1 over the newer TLS alone.
+    Tls13,
 }
 
-/// Sends a request to the server at `base`, as the holder of `own`.
-pub(super) async fn ask(
-    base: &Uri,
-    speaks: Speaks,
-    own: Option<&Pair>,
-    request: Request<Full<Bytes>>,
-) -> Result<Answer, Unanswered> {
-    timeout(LONGEST, exchange(base, speaks, own, request))
-        .await
-        .unwrap_or(Err(Unanswered::Late))
+/// An open connection.
+pub(super) struct Connection {
+    base: Uri,
+    sender: Sender,
+    /// The server's certificate, in DER.
+    pub(super) certificate: Vec<u8>,
 }
 
-/// A request with these headers, its address made of `base` and `path`.
-pub(super) fn request(
-    base: &Uri,
-    method: Method,
-    path: &str,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, Unanswered> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("{}{path}", base.to_string().trim_end_matches('/')))
-        .body(Full::new(body))
-        .map_err(Unanswered::Request)?;
-    *request.headers_mut() = headers;
-    Ok(request)
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
 }
 
-async fn exchange(
-    base: &Uri,
-    speaks: Speaks,
-    own: Option<&Pair>,
-    mut request: Request<Full<Bytes>>,
-) -> Result<Answer, Unanswered> {
-    let address = || Unanswered::Address(base.to_string());
-    let host = base.host().ok_or_else(address)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| address())?;
-    let port = base.port_u16().unwrap_or(443);
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(Unanswered::Connection)?;
-    let stream = TlsConnector::from(Arc::new(config(speaks, own)?))
-        .connect(name, stream)
-        .await
-        .map_err(Unanswered::Connection)?;
-    let io = TokioIo::new(stream);
-    let cut = |error: hyper::Error| Unanswered::Cut(error.into());
-    let answer = match speaks {
-        Speaks::Http2 => {
-            let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io)
-                .await
-                .map_err(cut)?;
-            tokio::spawn(connection);
-            sender.send_request(request).await.map_err(cut)?
-        }
-        Speaks::Http1 | Speaks::Tls12 => {
-            let authority = base.authority().map_or("", |authority| authority.as_str());
-            let authority = HeaderValue::from_str(authority).map_err(|_| address())?;
-            request.headers_mut().entry(HOST).or_insert(authority);
-            let target = request.uri().path_and_query().cloned();
-            *request.uri_mut() = target.ok_or_else(address)?.into();
-            let (mut sender, connection) = http1::handshake(io).await.map_err(cut)?;
-            tokio::spawn(connection);
-            sender.send_request(request).await.map_err(cut)?
-        }
-    };
+impl Connection {
+    /// Connects to the server at `base`, as the holder of `own`.
+    pub(super) async fn open(
+        base: &Uri,
+        speaks: Speaks,
+        own: Option<&Pair>,
+    ) -> Result<Self, Unanswered> {
+        let stream = in_time(greeted(base, speaks, own)).await?;
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificate = certificates.first().map(|own| own.to_vec());
+        let io = TokioIo::new(stream);
+        let cut = |error: hyper::Error| Unanswered::Cut(error.into());
+        let sender = match speaks {
+            Speaks::Http2 => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), io)
+                    .await
+                    .map_err(cut)?;
+                tokio::spawn(connection);
+                Sender::Http2(sender)
+            }
+            Speaks::Http1 | Speaks::Tls12 | Speaks::Tls13 => {
+                let (sender, connection) = http1::handshake(io).await.map_err(cut)?;
+                tokio::spawn(connection);
+                Sender::Http1(sender)
+            }
+        };
+        Ok(Self {
+            base: base.clone(),
+            sender,
+            certificate: certificate.unwrap_or_default(),
+        })
+    }
+
+    /// The answer to a request whose address is whole.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, Unanswered> {
+        in_time(self.exchange(request)).await
+    }
+
+    async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, Unanswered> {
+        let cut = |error: hyper::Error| Unanswered::Cut(error.into());
+        let answer = match &mut self.sender {
+            Sender::Http2(sender) => sender.send_request(request).await.map_err(cut)?,
+            Sender::Http1(sender) => {
+                let address = || Unanswered::Address(self.base.to_string());
+                let authority = self
+                    .base
+                    .authority()
+                    .map_or("", |authority| authority.as_str());
+                let authority = HeaderValue::from_str(authority).map_err(|_| address())?;
+                request.headers_mut().entry(HOST).or_insert(authority);
+                let target = request.uri().path_and_query().cloned();
+                *request.uri_mut() = target.ok_or_else(address)?.into();
+                sender.ready().await.map_err(cut)?;
+                sender.send_request(request).await.map_err(cut)?
+            }
+        };
+        read(answer).await
+    }
+}
+
+async fn read(answer: http::Response<Incoming>) -> Result<Answer, Unanswered> {
     let (parts, body) = answer.into_parts();
     let body = Limited::new(body, LARGEST)
         .collect()
@@ -137,73 +148,36 @@ async fn exchange(
     })
 }
 
-fn config(speaks: Speaks, own: Option<&Pair>) -> Result<ClientConfig, Unanswered> {
-    let versions: &[&SupportedProtocolVersion] = match speaks {
-        Speaks::Tls12 => &[&rustls::version::TLS12],
-        Speaks::Http1 | Speaks::Http2 => &[&rustls::version::TLS13],
-    };
-    let provider = Arc::new(ring::default_provider());
-    let algorithms = provider.signature_verification_algorithms;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .expect("ring has cipher suites for both versions")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyServer(algorithms)));
-    let mut config = match own {
-        None => config.with_no_client_auth(),
-        Some(pair) => {
-            let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes())
-                .map_err(|error| Unanswered::Certificate(error.into()))?;
-            let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes())
-                .map_err(|error| Unanswered::Certificate(error.into()))?;
-            config
-                .with_client_auth_cert(vec![certificate], key)
-                .map_err(|error| Unanswered::Certificate(error.into()))?
-        }
-    };
-    config.alpn_protocols = vec![match speaks {
-        Speaks::Http2 => b"h2".to_vec(),
-        Speaks::Http1 | Speaks::Tls12 => b"http/1.1".to_vec(),
-    }];
-    Ok(config)
+/// A connection after the TLS handshake.
+pub(super) async fn greeted(
+    base: &Uri,
+    speaks: Speaks,
+    own: Option<&Pair>,
+) -> Result<TlsStream<TcpStream>, Unanswered> {
+    let address = || Unanswered::Address(base.to_string());
+    let name = host(base).ok_or_else(address)?.to_owned();
+    let name = ServerName::try_from(name).map_err(|_| address())?;
+    let stream = connected(base).await?;
+    TlsConnector::from(Arc::new(tls::config(speaks, own)?))
+        .connect(name, stream)
+        .await
+        .map_err(Unanswered::Connection)
 }
 
-/// Accepts any certificate of the server: what is asked is no secret, and who the
-/// server is was said by whoever gave its address.
-#[derive(Debug)]
-struct AnyServer(WebPkiSupportedAlgorithms);
+/// A connection before it.
+pub(super) async fn connected(base: &Uri) -> Result<TcpStream, Unanswered> {
+    let host = host(base).ok_or_else(|| Unanswered::Address(base.to_string()))?;
+    TcpStream::connect((host, base.port_u16().unwrap_or(443)))
+        .await
+        .map_err(Unanswered::Connection)
+}
 
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
+fn host(base: &Uri) -> Option<&str> {
+    Some(base.host()?.trim_start_matches('[').trim_end_matches(']'))
+}
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, certificate, signed, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, certificate, signed, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
+async fn in_time<T>(work: impl Future<Output = Result<T, Unanswered>>) -> Result<T, Unanswered> {
+    timeout(LONGEST, work)
+        .await
+        .unwrap_or(Err(Unanswered::Late))
 }

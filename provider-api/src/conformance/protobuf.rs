@@ -46,6 +46,21 @@ fn external_item(item: &[u8]) -> Option<Value> {
     Some(value)
 }
 
+/// Object and value of each entry of a list of custom metric values, in either version.
+pub(super) fn custom_values(list: &[u8]) -> Option<Value> {
+    let list = Fields::of(list)?;
+    list.bytes(1)?;
+    list.all(2)
+        .map(|item| {
+            let item = Fields::of(item)?;
+            let object = Fields::of(item.bytes(1)?)?;
+            Some(
+                json!({ "object": object.text(3)?, "value": Fields::of(item.bytes(5)?)?.text(1)? }),
+            )
+        })
+        .collect()
+}
+
 /// The fields of a message in their order. Fixed-width fields do not occur in ours.
 struct Fields<'a>(Vec<(u64, Field<'a>)>);
 

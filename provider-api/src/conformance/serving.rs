@@ -1,6 +1,6 @@
 //! What every server of Kubernetes does: health, version, headers, protocols.
 
-use http::{Method, Version};
+use http::Method;
 
 use super::{
     Subject,
@@ -25,6 +25,24 @@ pub(super) const CASES: &[Case] = &[
         check: |subject| Box::pin(health_verbose(subject)),
     },
     Case {
+        name: "serving/health-check",
+        promise: "/readyz/<check> is that check alone, and a 404 for one that there is not",
+        relied_on: "a monitor that looks at one thing",
+        check: |subject| Box::pin(health_check(subject)),
+    },
+    Case {
+        name: "serving/health-check-is-guarded",
+        promise: "/readyz/<check> is for those alone who may read the path",
+        relied_on: "only the three plain paths are open to everybody",
+        check: |subject| Box::pin(authorization_of_health(subject)),
+    },
+    Case {
+        name: "serving/index",
+        promise: "/ lists the paths that there are, and another path is a 404",
+        relied_on: "kubectl get --raw /, and people who look around",
+        check: |subject| Box::pin(index(subject)),
+    },
+    Case {
         name: "serving/version",
         promise: "/version tells the server's version",
         relied_on: "a person who asks which version runs",
@@ -41,18 +59,6 @@ pub(super) const CASES: &[Case] = &[
         promise: "an Audit-Id is echoed, and made where there is none",
         relied_on: "finding one request in the logs of two servers",
         check: |subject| Box::pin(audit_id(subject)),
-    },
-    Case {
-        name: "serving/http2",
-        promise: "HTTP/2 is spoken to who offers it, HTTP/1.1 to who does not",
-        relied_on: "the aggregator speaks HTTP/2, probes speak HTTP/1.1",
-        check: |subject| Box::pin(http2(subject)),
-    },
-    Case {
-        name: "serving/tls12",
-        promise: "TLS 1.2 is spoken to who has no newer one",
-        relied_on: "older API servers",
-        check: |subject| Box::pin(tls12(subject)),
     },
     Case {
         name: "serving/metrics",
@@ -116,7 +122,9 @@ async fn version(subject: &Subject) -> Verdict {
 
 async fn not_cached(subject: &Subject) -> Verdict {
     let paths = [
-        subject.metric()?,
+        subject
+            .metric()
+            .or_else(|_| super::custom::one(subject, "v1beta1"))?,
         subject.path_of(&subject.surroundings.unknown),
     ];
     for path in paths {
@@ -141,22 +149,59 @@ async fn audit_id(subject: &Subject) -> Verdict {
     holds(seen == id, format!("Audit-Id: {id}"), seen)
 }
 
-async fn spoken(subject: &Subject, speaks: Speaks, version: Version) -> Verdict {
-    let answer = subject.get("/readyz").by(speaks).send().await?.coded(200)?;
+async fn index(subject: &Subject) -> Verdict {
+    let index = subject.get("/").send().await?.document()?;
+    let paths = index["paths"].as_array().map_or(&[][..], Vec::as_slice);
+    let there = paths.iter().any(|path| path == subject.group_version());
     holds(
-        answer.version == version,
-        format!("{version:?}"),
-        format!("{:?}", answer.version),
-    )
+        there,
+        format!("paths with {}", subject.group_version()),
+        &index,
+    )?;
+    subject
+        .get("/conformance-nowhere")
+        .send()
+        .await?
+        .coded(404)?;
+    Ok(())
 }
 
-async fn http2(subject: &Subject) -> Verdict {
-    spoken(subject, Speaks::Http2, Version::HTTP_2).await?;
-    spoken(subject, Speaks::Http1, Version::HTTP_11).await
+async fn health_check(subject: &Subject) -> Verdict {
+    let user = subject.user("checker");
+    let as_checker = |path: &str| match subject.handout() {
+        Ok(_) => subject.get_as(&user, path),
+        Err(_) => Ok(subject.get(path)),
+    };
+    let verbose = as_checker("/readyz?verbose")?
+        .send()
+        .await?
+        .coded(200)?
+        .text();
+    let checks = verbose
+        .lines()
+        .filter_map(|line| line.strip_prefix("[+]")?.split(' ').next());
+    let Some(check) = checks.into_iter().next() else {
+        return Err(Miss::fault("lines like `[+]ping ok`", &verbose));
+    };
+    as_checker(&format!("/readyz/{check}"))?
+        .send()
+        .await?
+        .coded(200)?;
+    as_checker("/readyz/conformance-no-such-check")?
+        .send()
+        .await?
+        .coded(404)?;
+    Ok(())
 }
 
-async fn tls12(subject: &Subject) -> Verdict {
-    spoken(subject, Speaks::Tls12, Version::HTTP_11).await
+async fn authorization_of_health(subject: &Subject) -> Verdict {
+    let user = subject.user("denied-checker");
+    subject
+        .get_as(&user, "/readyz/ping")?
+        .send()
+        .await?
+        .coded(403)?;
+    Ok(())
 }
 
 async fn metrics(subject: &Subject) -> Verdict {

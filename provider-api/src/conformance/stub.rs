@@ -4,6 +4,7 @@
 
 mod authorities;
 mod cluster;
+mod config;
 mod handout;
 
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc};

@@ -1,16 +1,27 @@
 //! The server that is asked, and how it is asked.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+mod ask;
+mod surroundings;
+
+use std::{io, time::Duration};
+
+use http::{Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
+pub(super) use self::ask::Ask;
+pub use self::surroundings::{CustomMetrics, Surroundings};
 use super::{
     Handout, Pair, Unanswered,
-    answer::Answer,
     case::Miss,
-    client::{self, Speaks},
+    lifecycle::{Ending, Launch},
 };
+use crate::CustomMetric;
+
+/// How long a server may take to do what it does of its own accord: to close a
+/// connection whose request does not come, to show a new certificate.
+const PATIENCE: Duration = Duration::from_secs(65);
 
 /// What a path segment and a query value hold as they are.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -19,64 +30,20 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// What the server has to serve, as far as it can: a case that needs a metric which
-/// is not named here is skipped.
-#[derive(Clone, Debug)]
-pub struct Surroundings {
-    /// The namespace in which the metrics are asked for.
-    pub namespace: String,
-    /// A metric with exactly one value, which does not change during the run.
-    pub metric: Option<String>,
-    /// The selector that it is asked with; may be empty.
-    pub selector: String,
-    /// Its value, as Kubernetes prints it: `1500m`.
-    pub value: Option<String>,
-    /// A metric that does not exist.
-    pub unknown: String,
-    /// A metric whose value has the label `selector`, which tells the selector that
-    /// was asked for, as it was written.
-    pub echo: Option<String>,
-    /// A metric that exists and has no values.
-    pub empty: Option<String>,
-    /// A metric with several values, always in the same order.
-    pub several: Option<String>,
-    /// A metric whose source refuses for now: 503.
-    pub unavailable: Option<String>,
-    /// A metric whose source asks for patience: 429.
-    pub throttled: Option<String>,
-    /// A metric that takes longer than two seconds.
-    pub slow: Option<String>,
-    /// A metric that makes the provider panic, or throw what nobody expects.
-    pub panicking: Option<String>,
-}
-
-impl Default for Surroundings {
-    fn default() -> Self {
-        Self {
-            namespace: "default".to_owned(),
-            metric: None,
-            selector: String::new(),
-            value: None,
-            unknown: "conformance-no-such-metric".to_owned(),
-            echo: None,
-            empty: None,
-            several: None,
-            unavailable: None,
-            throttled: None,
-            slow: None,
-            panicking: None,
-        }
-    }
-}
-
 /// The server under test.
-#[derive(Debug)]
 pub struct Subject {
-    base: Uri,
+    pub(super) base: Uri,
     pub(super) surroundings: Surroundings,
+    pub(super) patience: Duration,
+    pub(super) launch: Option<Box<dyn Launch>>,
+    pub(super) ending: OnceCell<Result<Ending, String>>,
+    pub(super) install: Option<Install>,
     handout: Option<Handout>,
     run: String,
 }
+
+/// Puts a certificate into the place where the server reads its own.
+pub type Install = Box<dyn Fn(&Pair) -> io::Result<()> + Send + Sync>;
 
 impl Subject {
     /// The server at `url`, `https://host:port`. Its certificate is not looked at.
@@ -99,9 +66,31 @@ impl Subject {
         Ok(Self {
             base: base(url)?,
             surroundings,
+            patience: PATIENCE,
+            launch: None,
+            ending: OnceCell::new(),
+            install: None,
             handout,
             run: run.to_owned(),
         })
+    }
+
+    /// The same server, which the suite starts, and ends, by itself.
+    #[must_use]
+    pub fn launched_by(self, launch: impl Launch + 'static) -> Self {
+        Self {
+            launch: Some(Box::new(launch)),
+            ..self
+        }
+    }
+
+    /// The same server, whose certificate can be replaced.
+    #[must_use]
+    pub fn installing(self, install: Install) -> Self {
+        Self {
+            install: Some(install),
+            ..self
+        }
     }
 
     pub(super) fn get(&self, path: &str) -> Ask<'_> {
@@ -110,14 +99,7 @@ impl Subject {
 
     /// A request of the user that may do everything, if there are users.
     pub(super) fn ask(&self, method: Method, path: &str) -> Ask<'_> {
-        let ask = Ask {
-            base: &self.base,
-            method,
-            path: path.to_owned(),
-            headers: Vec::new(),
-            own: None,
-            speaks: Speaks::Http1,
-        };
+        let ask = Ask::new(&self.base, method, path);
         match &self.handout {
             None => ask,
             Some(handout) => ask
@@ -154,7 +136,7 @@ impl Subject {
     /// What the stub was asked of this kind, oldest first: the specs of the reviews.
     pub(super) async fn reviews(&self, kind: &str) -> Result<Vec<Value>, Miss> {
         let handout = self.handout()?;
-        let answer = Ask::of_stub(&base(&handout.url)?, Method::GET, "/conformance/reviews")
+        let answer = Ask::new(&base(&handout.url)?, Method::GET, "/conformance/reviews")
             .send()
             .await?;
         let all = answer.document()?;
@@ -175,13 +157,48 @@ impl Subject {
 
     /// Has the stub allow another common name to the front proxy, from now on.
     pub(super) async fn allow_name(&self, name: &str) -> Result<(), Miss> {
+        self.tell_stub(&format!("/conformance/allowed-names/{name}"), Value::Null)
+            .await
+    }
+
+    /// Has the stub change these keys of the authentication ConfigMap; a null is a key
+    /// that is not there.
+    pub(super) async fn configure(&self, keys: Value) -> Result<(), Miss> {
+        self.tell_stub("/conformance/config", keys).await
+    }
+
+    async fn tell_stub(&self, path: &str, body: Value) -> Result<(), Miss> {
         let base = base(&self.handout()?.url)?;
-        let path = format!("/conformance/allowed-names/{name}");
-        Ask::of_stub(&base, Method::PUT, &path)
-            .send()
-            .await?
-            .coded(200)?;
+        let ask = Ask::new(&base, Method::PUT, path).body(body.to_string());
+        ask.send().await?.coded(200)?;
         Ok(())
+    }
+
+    /// The path of a group-version that the server has.
+    pub(super) fn group_version(&self) -> &'static str {
+        match self.surroundings.external {
+            true => "/apis/external.metrics.k8s.io/v1beta1",
+            false => "/apis/custom.metrics.k8s.io/v1beta1",
+        }
+    }
+
+    /// Skips a case of a server that serves no external metrics.
+    pub(super) fn external(&self) -> Result<(), Miss> {
+        match self.surroundings.external {
+            true => Ok(()),
+            false => Err(Miss::Skipped("serves no external metrics".to_owned())),
+        }
+    }
+
+    /// The custom metrics that the server has, or the reason why the case is skipped.
+    pub(super) fn custom(&self) -> Result<&CustomMetrics, Miss> {
+        let custom = self.surroundings.custom.as_ref();
+        custom.ok_or_else(|| Miss::Skipped("needs --custom".to_owned()))
+    }
+
+    /// A path of custom metrics, below the version `v1beta1` or `v1beta2`.
+    pub(super) fn custom_path(&self, version: &str, tail: &str) -> String {
+        format!("/apis/{}/{version}/{tail}", CustomMetric::GROUP)
     }
 
     /// The path of the metrics' namespace.
@@ -245,75 +262,5 @@ fn base(url: &str) -> Result<Uri, Unanswered> {
         Ok(base)
     } else {
         Err(refused())
-    }
-}
-
-/// A request in the making.
-#[derive(Clone, Debug)]
-pub(super) struct Ask<'a> {
-    base: &'a Uri,
-    method: Method,
-    path: String,
-    headers: Vec<(String, String)>,
-    own: Option<&'a Pair>,
-    speaks: Speaks,
-}
-
-impl<'a> Ask<'a> {
-    fn of_stub(base: &'a Uri, method: Method, path: &str) -> Self {
-        Self {
-            base,
-            method,
-            path: path.to_owned(),
-            headers: Vec::new(),
-            own: None,
-            speaks: Speaks::Http1,
-        }
-    }
-
-    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    pub(super) fn accept(self, media_types: &str) -> Self {
-        self.header("accept", media_types)
-    }
-
-    pub(super) fn holding(self, own: &'a Pair) -> Self {
-        Self {
-            own: Some(own),
-            ..self
-        }
-    }
-
-    pub(super) fn with(self, method: Method) -> Self {
-        Self { method, ..self }
-    }
-
-    pub(super) fn by(self, speaks: Speaks) -> Self {
-        Self { speaks, ..self }
-    }
-
-    /// Without anything that tells who asks.
-    fn bare(self) -> Self {
-        Self {
-            own: None,
-            headers: Vec::new(),
-            ..self
-        }
-    }
-
-    pub(super) async fn send(self) -> Result<Answer, Unanswered> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let name = HeaderName::try_from(name.as_str())
-                .map_err(|error| Unanswered::Request(error.into()))?;
-            let value =
-                HeaderValue::from_str(value).map_err(|error| Unanswered::Request(error.into()))?;
-            headers.append(name, value);
-        }
-        let request = client::request(self.base, self.method, &self.path, headers, Bytes::new())?;
-        client::ask(self.base, self.speaks, self.own, request).await
     }
 }

@@ -11,6 +11,7 @@ pub(super) struct Authorities {
     front_proxy: Authority,
     clients: Authority,
     unknown: Authority,
+    next: Authority,
 }
 
 impl Authorities {
@@ -19,6 +20,7 @@ impl Authorities {
             front_proxy: Authority::named("front-proxy-ca")?,
             clients: Authority::named("client-ca")?,
             unknown: Authority::named("unknown-ca")?,
+            next: Authority::named("next-front-proxy-ca")?,
         })
     }
 
@@ -49,6 +51,8 @@ impl Authorities {
             stranger: self
                 .unknown
                 .signed("front-proxy-client", None, client.clone())?,
+            next_front_proxy: self.next.signed("front-proxy-client", None, client)?,
+            next_front_proxy_ca: self.next.0.pem(),
         })
     }
 }

@@ -12,11 +12,13 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
-use super::Authorities;
+use super::{
+    Authorities,
+    config::{self, Config},
+};
 use crate::Answer;
 
 const MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
-const MAP: &str = "extension-apiserver-authentication";
 const TOKENS: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const ACCESS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 const SELF: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -27,10 +29,7 @@ const WATCH: Duration = Duration::from_secs(30);
 
 /// A cluster with one ConfigMap, and users who are judged by their names.
 pub(super) struct Cluster {
-    client_ca: String,
-    front_proxy_ca: String,
-    /// The names that the front proxy may have. The ConfigMap's version is their number.
-    allowed: watch::Sender<Vec<String>>,
+    config: watch::Sender<Config>,
     lists: BTreeMap<String, Value>,
     reviews: Mutex<VecDeque<Value>>,
 }
@@ -38,9 +37,7 @@ pub(super) struct Cluster {
 impl Cluster {
     pub(super) fn new(authorities: &Authorities, lists: BTreeMap<String, Value>) -> Self {
         Self {
-            client_ca: authorities.client_ca(),
-            front_proxy_ca: authorities.front_proxy_ca(),
-            allowed: watch::Sender::new(vec!["front-proxy-client".to_owned()]),
+            config: watch::Sender::new(Config::new(authorities)),
             lists,
             reviews: Mutex::default(),
         }
@@ -63,9 +60,16 @@ impl Cluster {
             }
             (&Method::PUT, path) if path.starts_with("/conformance/allowed-names/") => {
                 let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-                self.allowed.send_modify(|names| names.push(name));
+                self.config.send_modify(|config| config.allow(name));
                 json_answer(200, &json!({}))
             }
+            (&Method::PUT, "/conformance/config") => match serde_json::from_slice(body) {
+                Ok(keys) => {
+                    self.config.send_modify(|config| config.change(keys));
+                    json_answer(200, &json!({}))
+                }
+                Err(_) => refused(415, "UnsupportedMediaType", "the stub reads JSON"),
+            },
             (&Method::GET, MAPS) if watched => self.changes(version(query)).await,
             (&Method::GET, MAPS) => {
                 let map = self.map();
@@ -81,7 +85,7 @@ impl Cluster {
                 if path
                     .strip_prefix(MAPS)
                     .and_then(|rest| rest.strip_prefix('/'))
-                    == Some(MAP) =>
+                    == Some(config::NAME) =>
             {
                 json_answer(200, &self.map())
             }
@@ -102,8 +106,8 @@ impl Cluster {
 
     /// The news since this version of the ConfigMap, waited for.
     async fn changes(&self, since: usize) -> Answer {
-        let mut allowed = self.allowed.subscribe();
-        let newer = timeout(WATCH, allowed.wait_for(|names| names.len() > since)).await;
+        let mut config = self.config.subscribe();
+        let newer = timeout(WATCH, config.wait_for(|config| config.version > since)).await;
         match newer {
             Ok(_) => lines(&[json!({ "type": "MODIFIED", "object": self.map() })]),
             Err(_) => lines(&[]),
@@ -111,26 +115,7 @@ impl Cluster {
     }
 
     fn map(&self) -> Value {
-        let allowed = self.allowed.borrow();
-        json!({
-            "kind": "ConfigMap",
-            "apiVersion": "v1",
-            "metadata": {
-                "namespace": "kube-system",
-                "name": MAP,
-                "uid": "1",
-                "resourceVersion": allowed.len().to_string(),
-            },
-            "data": {
-                "client-ca-file": self.client_ca,
-                "requestheader-client-ca-file": self.front_proxy_ca,
-                "requestheader-allowed-names": json!(*allowed).to_string(),
-                "requestheader-username-headers": "[\"X-Remote-User\"]",
-                "requestheader-uid-headers": "[\"X-Remote-Uid\"]",
-                "requestheader-group-headers": "[\"X-Remote-Group\"]",
-                "requestheader-extra-headers-prefix": "[\"X-Remote-Extra-\"]",
-            },
-        })
+        self.config.borrow().map()
     }
 
     fn review(&self, path: &str, mut review: Value) -> Answer {

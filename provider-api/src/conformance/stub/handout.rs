@@ -23,6 +23,10 @@ pub struct Handout {
     pub client: Pair,
     /// A front proxy's certificate of an authority that nobody knows.
     pub stranger: Pair,
+    /// The front proxy's certificate of the authority that takes over during the run.
+    pub next_front_proxy: Pair,
+    /// That authority's own certificate.
+    pub next_front_proxy_ca: String,
 }
 
 /// A certificate and its key, as PEM.

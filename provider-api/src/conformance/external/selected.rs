@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::{
+use crate::conformance::{
     Subject,
     answer::{equal, holds},
     case::{Case, Miss, Verdict},
     subject::{encoded, named},
 };
 
-pub(super) const CASES: &[Case] = &[
+pub(in crate::conformance) const CASES: &[Case] = &[
     Case {
         name: "external/selector-operators",
         promise: "every operator reaches the provider as it was written",

@@ -1,6 +1,8 @@
 //! Asks a metrics API server whether it keeps the contract, and stands in for the
 //! cluster that it runs in. See docs/conformance.md.
 
+mod arguments;
+
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -12,7 +14,9 @@ use std::{
 };
 
 use clap::Parser;
-use provider_api::conformance::{Handout, Stub, Subject, Surroundings, run};
+use provider_api::conformance::{Handout, Program, Stub, Subject, listed, run};
+
+use self::arguments::RunArguments;
 
 #[derive(Parser)]
 #[command(
@@ -24,6 +28,8 @@ enum Command {
     Stub(StubArguments),
     /// Ask a server all cases
     Run(Box<RunArguments>),
+    /// Tell what the cases are and what each promises
+    List,
 }
 
 #[derive(clap::Args)]
@@ -39,58 +45,6 @@ struct StubArguments {
     lists: Vec<(String, PathBuf)>,
 }
 
-#[derive(clap::Args)]
-struct RunArguments {
-    /// The server: https://host:port
-    #[arg(long)]
-    url: String,
-    /// The folder of the stub that the server was started against
-    #[arg(long, value_name = "DIR")]
-    stub: Option<PathBuf>,
-    /// The namespace in which metrics are asked for
-    #[arg(long, default_value = "default")]
-    namespace: String,
-    /// A metric with exactly one value
-    #[arg(long)]
-    metric: Option<String>,
-    /// The selector that it is asked with
-    #[arg(long, default_value = "")]
-    selector: String,
-    /// Its value, as Kubernetes prints it: 1500m
-    #[arg(long)]
-    value: Option<String>,
-    /// A metric that does not exist
-    #[arg(long, default_value = "conformance-no-such-metric")]
-    unknown: String,
-    /// A metric whose value has a label `selector` with the selector that was asked for
-    #[arg(long, value_name = "METRIC")]
-    echo: Option<String>,
-    /// A metric without values
-    #[arg(long, value_name = "METRIC")]
-    empty: Option<String>,
-    /// A metric with several values
-    #[arg(long, value_name = "METRIC")]
-    several: Option<String>,
-    /// A metric whose source cannot be reached
-    #[arg(long, value_name = "METRIC")]
-    unavailable: Option<String>,
-    /// A metric whose source asks for patience
-    #[arg(long, value_name = "METRIC")]
-    throttled: Option<String>,
-    /// A metric that takes longer than two seconds
-    #[arg(long, value_name = "METRIC")]
-    slow: Option<String>,
-    /// A metric that makes the provider panic
-    #[arg(long, value_name = "METRIC")]
-    panicking: Option<String>,
-    /// Only the cases with this text in their names
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    only: String,
-    /// Also write the report as JUnit's XML
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-}
-
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -99,6 +53,10 @@ fn main() -> ExitCode {
         (_, Err(why)) => Err(why.into()),
         (Command::Stub(arguments), Ok(runtime)) => runtime.block_on(stand_in(arguments)),
         (Command::Run(arguments), Ok(runtime)) => runtime.block_on(ask(*arguments)),
+        (Command::List, Ok(_)) => {
+            print!("{}", listed());
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match ended {
         Ok(code) => code,
@@ -136,21 +94,17 @@ async fn ask(arguments: RunArguments) -> Result<ExitCode, Box<dyn Error>> {
         None => None,
         Some(dir) => Some(serde_json::from_str(&read(&dir.join("handout.json"))?)?),
     };
-    let surroundings = Surroundings {
-        namespace: arguments.namespace,
-        metric: arguments.metric,
-        selector: arguments.selector,
-        value: arguments.value,
-        unknown: arguments.unknown,
-        echo: arguments.echo,
-        empty: arguments.empty,
-        several: arguments.several,
-        unavailable: arguments.unavailable,
-        throttled: arguments.throttled,
-        slow: arguments.slow,
-        panicking: arguments.panicking,
-    };
-    let subject = Subject::new(&arguments.url, surroundings, handout, &this_run())?;
+    let surroundings = arguments.surroundings();
+    let mut subject = Subject::new(&arguments.url, surroundings, handout, &this_run())?;
+    if !arguments.command.is_empty() {
+        subject = subject.launched_by(Program(arguments.command));
+    }
+    if let (Some(certificate), Some(key)) = (arguments.certificate, arguments.key) {
+        subject = subject.installing(Box::new(move |pair| {
+            fs::write(&key, &pair.key)?;
+            fs::write(&certificate, &pair.certificate)
+        }));
+    }
     let report = run(&subject, &arguments.only).await;
     if report.lines.is_empty() {
         return Err(format!("no case has `{}` in its name", arguments.only).into());

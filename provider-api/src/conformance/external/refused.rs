@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{
+use crate::conformance::{
     Subject,
     answer::{equal, holds},
     case::{Case, Miss, Verdict},
@@ -11,7 +11,7 @@ use super::{
     subject::named,
 };
 
-pub(super) const CASES: &[Case] = &[
+pub(in crate::conformance) const CASES: &[Case] = &[
     Case {
         name: "external/unknown-metric",
         promise: "a metric that does not exist is a 404 Status that names it",

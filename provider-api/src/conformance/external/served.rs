@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{
+use crate::conformance::{
     Subject,
     answer::{equal, holds},
     case::{Case, Miss, Verdict},
@@ -16,7 +16,7 @@ const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 /// What kubectl accepts when it is told to get a metric as a resource.
 const KUBECTL: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
 
-pub(super) const CASES: &[Case] = &[
+pub(in crate::conformance) const CASES: &[Case] = &[
     Case {
         name: "external/list",
         promise: "a metric is an ExternalMetricValueList with metadata and items",
