@@ -177,7 +177,7 @@ fn header(headers: &HeaderMap, name: HeaderName) -> HeaderValue {
 }
 
 /// As much of a text as a line may hold, and how much was cut.
-fn bounded(text: &str) -> Cow<'_, str> {
+pub(super) fn bounded(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);
     }

@@ -7,6 +7,7 @@ use tower::Layer;
 use tracing::warn;
 
 use super::{
+    access_log::bounded,
     around::{Answer, Answering, Around, Layered},
     is_health,
 };
@@ -59,7 +60,7 @@ impl<B: Send + 'static> Around<B> for Authorize {
             Ok(Decision::Denied { reason }) => Status::forbidden(&user, route.action(), &reason)
                 .answer(Format::of_status(&request)),
             Err(error) => {
-                warn!(%error, user = user.name, path = request.uri().path(), "nobody can say whether the user may");
+                warn!(%error, user = user.name, path = &*bounded(request.uri().path()), "nobody can say whether the user may");
                 Status::internal(&error).answer(Format::of_status(&request))
             }
         }

@@ -8,6 +8,7 @@ use tower::Layer;
 use tracing::error;
 
 use super::{
+    access_log::bounded,
     around::{Answer, Answering, Around, Layered},
     request_id::AUDIT_ID,
 };
@@ -37,7 +38,8 @@ impl<S> Layer<S> for CatchPanic {
 impl<B: Send + 'static> Around<B> for CatchPanic {
     async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
         let format = Format::of_status(&request);
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let method = bounded(request.method().as_str()).into_owned();
+        let path = bounded(request.uri().path()).into_owned();
         let audit_id = request.headers().get(AUDIT_ID).cloned();
         // The service is not used after a panic, so nobody sees it half changed.
         let answer = AssertUnwindSafe(async move { below.call(request).await });
