@@ -34,6 +34,7 @@ mod tls;
 mod tests;
 
 use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 pub use self::{
     case::Outcome,
@@ -65,6 +66,7 @@ pub async fn run(subject: &Subject, pattern: &str) -> Report {
             .filter(|(_, case)| case.name.contains(pattern))
     };
     let server = subject.start().await;
+    let version = version(subject).await;
     let shared = chosen(Company::Shared).map(|(family, case)| ask(subject, family, case));
     let shared: Vec<_> = shared.collect();
     let mut lines: Vec<Line> = stream::iter(shared).buffered(AT_ONCE).collect().await;
@@ -77,10 +79,22 @@ pub async fn run(subject: &Subject, pattern: &str) -> Report {
         lines.push(ask(subject, family, case).await);
     }
     drop(server);
-    Report { lines }
+    Report {
+        server: subject.base.to_string().trim_end_matches('/').to_owned(),
+        version,
+        lines,
+    }
+}
+
+/// What the server says its version is.
+async fn version(subject: &Subject) -> Option<String> {
+    let answer = subject.get("/version").send().await.ok()?;
+    let told = answer.json().ok()?["gitVersion"].as_str()?.to_owned();
+    (!told.is_empty()).then_some(told)
 }
 
 async fn ask(subject: &Subject, family: &Family, case: &'static Case) -> Line {
+    let begun = Instant::now();
     let verdict = if family.external && !subject.surroundings.external {
         Err(Miss::Skipped("serves no external metrics".to_owned()))
     } else {
@@ -91,5 +105,6 @@ async fn ask(subject: &Subject, family: &Family, case: &'static Case) -> Line {
         promise: case.promise,
         relied_on: case.relied_on,
         outcome: verdict.into(),
+        took: begun.elapsed(),
     }
 }

@@ -44,11 +44,15 @@ async fn report(fault: &Fault, patterns: &[String]) -> Report {
             Ok(())
         }));
     subject.patience = Duration::from_secs(4);
-    let mut lines = Vec::new();
+    let mut all = Report {
+        server: url,
+        version: None,
+        lines: Vec::new(),
+    };
     for pattern in patterns {
-        lines.extend(run(&subject, pattern).await.lines);
+        all.lines.extend(run(&subject, pattern).await.lines);
     }
-    Report { lines }
+    all
 }
 
 /// The families of the cases that catch a fault; or those cases alone.

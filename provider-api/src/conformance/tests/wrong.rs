@@ -17,6 +17,7 @@ mod access;
 mod custom;
 mod discovery;
 mod external;
+mod quantity;
 mod quirk;
 mod reply;
 mod serving;
@@ -53,6 +54,7 @@ pub(super) fn faults() -> impl Iterator<Item = &'static Fault> {
     [
         discovery::FAULTS,
         external::FAULTS,
+        quantity::FAULTS,
         custom::FAULTS,
         access::FAULTS,
         serving::FAULTS,

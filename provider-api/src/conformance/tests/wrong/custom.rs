@@ -79,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked, reply| {
             if asked.uri.path().contains("/nodes/") {
                 reply.each("items", |item| {
-                    item["describedObject"]["namespace"] = json!("shop")
+                    item["describedObject"]["namespace"] = json!("shop");
                 });
             }
         },
@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |asked, reply| {
             if asked.uri.path().contains("/metrics/") {
                 reply.each("items", |item| {
-                    item["describedObject"]["name"] = json!("metrics")
+                    item["describedObject"]["name"] = json!("metrics");
                 });
             }
         },
