@@ -11,6 +11,7 @@ mod subject_access;
 #[cfg(test)]
 mod testing;
 mod token_review;
+mod verified;
 
 pub use self::{
     ca_bundle::{CaBundle, InvalidCaBundle},

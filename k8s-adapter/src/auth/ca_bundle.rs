@@ -1,6 +1,6 @@
 //! A bundle of certificate authorities, and the check of a client's chain against it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use rustls::{
     RootCertStore,
@@ -12,11 +12,15 @@ use x509_parser::{parse_x509_certificate, x509::AttributeTypeAndValue};
 
 use provider_api::Rejected;
 
+use super::verified::Verified;
+
 /// Certificate authorities that vouch for clients.
 #[derive(Clone)]
 pub struct CaBundle {
     certificates: Vec<CertificateDer<'static>>,
     verifier: Arc<dyn ClientCertVerifier>,
+    /// What was found out already. It belongs to this bundle, and goes with it.
+    verified: Arc<Verified>,
 }
 
 /// What is wrong with a bundle of certificates.
@@ -70,6 +74,7 @@ impl CaBundle {
         Ok(Self {
             certificates,
             verifier,
+            verified: Arc::default(),
         })
     }
 
@@ -80,20 +85,42 @@ impl CaBundle {
         chain: &[Vec<u8>],
         now: OffsetDateTime,
     ) -> Result<Subject, Rejected> {
-        let chain: Vec<_> = chain
+        if let Some(subject) = self.verified.subject(chain, now) {
+            return Ok(subject);
+        }
+        let certificates: Vec<_> = chain
             .iter()
             .map(|der| CertificateDer::from(der.as_slice()))
             .collect();
-        let Some((own, intermediates)) = chain.split_first() else {
+        let Some((own, intermediates)) = certificates.split_first() else {
             return Err(Rejected("no client certificate".to_owned()));
         };
         let since_epoch = Duration::from_secs(now.unix_timestamp().try_into().unwrap_or(0));
-        let now = UnixTime::since_unix_epoch(since_epoch);
         self.verifier
-            .verify_client_cert(own, intermediates, now)
+            .verify_client_cert(own, intermediates, UnixTime::since_unix_epoch(since_epoch))
             .map_err(|error| Rejected(format!("client certificate: {error}")))?;
-        Subject::of(own)
+        let subject = Subject::of(own)?;
+        if let Some(good) = all_good(&certificates) {
+            self.verified.insert(chain, good, subject.clone());
+        }
+        Ok(subject)
     }
+}
+
+/// The time in which every one of these certificates is good.
+fn all_good(chain: &[CertificateDer<'_>]) -> Option<RangeInclusive<OffsetDateTime>> {
+    let validity = |der: &CertificateDer<'_>| {
+        let (_, certificate) = parse_x509_certificate(der).ok()?;
+        let validity = certificate.validity();
+        Some((
+            validity.not_before.to_datetime(),
+            validity.not_after.to_datetime(),
+        ))
+    };
+    let validities = chain.iter().map(validity).collect::<Option<Vec<_>>>()?;
+    let begin = validities.iter().map(|(begin, _)| *begin).max()?;
+    let end = validities.iter().map(|(_, end)| *end).min()?;
+    Some(begin..=end)
 }
 
 impl fmt::Debug for CaBundle {
@@ -109,7 +136,7 @@ impl PartialEq for CaBundle {
 }
 
 /// The part of a certificate's subject that Kubernetes makes a user of.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Subject {
     /// The last common name, as Kubernetes takes it; empty for none.
     pub(super) common_name: String,
@@ -204,6 +231,39 @@ mod tests {
             .map(good),
             [false, true, true, false]
         );
+    }
+
+    #[test]
+    fn what_was_verified_once_is_still_asked_for_its_time_and_for_its_bundle() {
+        let authority = Authority::new("clients");
+        let (bundle, chain) = (authority.bundle(), authority.client("alice", &["ops"]));
+        let subject = bundle.verify(&chain, NOW).unwrap();
+        assert_eq!(bundle.verified.subject(&chain, NOW), Some(subject.clone()));
+        assert_eq!(bundle.verify(&chain, NOW), Ok(subject));
+        let last = datetime!(2027-01-01 00:00 UTC);
+        assert!(bundle.verify(&chain, last + Duration::SECOND).is_err());
+        // What another authority issued, or only a part of it, is something else.
+        let others = Authority::new("clients").client("alice", &["ops"]);
+        assert!(bundle.verify(&others, NOW).is_err());
+        assert!(
+            Authority::new("clients")
+                .bundle()
+                .verify(&chain, NOW)
+                .is_err()
+        );
+        assert!(bundle.verify(&[], NOW).is_err());
+    }
+
+    #[test]
+    fn more_clients_than_are_remembered_are_verified_all_the_same() {
+        let authority = Authority::new("clients");
+        let bundle = authority.bundle();
+        for round in 0..2 {
+            for client in 0..20 {
+                let chain = authority.client(&format!("client-{client}"), &[]);
+                assert!(bundle.verify(&chain, NOW).is_ok(), "{round}");
+            }
+        }
     }
 
     #[test]
