@@ -10,7 +10,7 @@ mod tests;
 
 use std::{borrow::Cow, str::FromStr};
 
-use http::{Method, Uri};
+use http::{Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::{
@@ -95,6 +95,12 @@ impl Route {
             action,
             destination,
         }
+    }
+
+    /// The route of a request, which a layer above may have read already.
+    pub(crate) fn take<B>(request: &mut Request<B>) -> Self {
+        let read = request.extensions_mut().remove();
+        read.unwrap_or_else(|| Self::of(request.method(), request.uri()))
     }
 
     /// What the request does, to be authorized.

@@ -283,10 +283,7 @@ impl<B> Service<Request<B>> for MetricsApi {
         let mut request = request.map(drop);
         Box::pin(async move {
             // What was authorized, where something was.
-            let route = request
-                .extensions_mut()
-                .remove()
-                .unwrap_or_else(|| Route::of(request.method(), request.uri()));
+            let route = Route::take(&mut request);
             let answer = api.answer(route, &request).await;
             let mut answer =
                 answer.unwrap_or_else(|status| status.answer(Format::of_status(&request)));

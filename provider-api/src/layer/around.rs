@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::Service;
@@ -70,7 +70,7 @@ where
         let clone = self.below.clone();
         let ready = mem::replace(&mut self.below, clone);
         let layer = self.layer.clone();
-        Box::pin(async move { Ok(layer.around(request, ready).await) })
+        Box::pin(layer.around(request, ready).map(Ok))
     }
 }
 

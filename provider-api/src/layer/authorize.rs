@@ -45,7 +45,7 @@ impl<S> Layer<S> for Authorize {
 
 impl<B: Send + 'static> Around<B> for Authorize {
     async fn around<S: Answering<B>>(self, mut request: Request<B>, mut below: S) -> Answer {
-        let route = Route::of(request.method(), request.uri());
+        let route = Route::take(&mut request);
         let user = request
             .extensions()
             .get()

@@ -25,13 +25,15 @@ impl<S> Layer<S> for ServerMetrics {
 }
 
 impl<B: Send + 'static> Around<B> for ServerMetrics {
-    async fn around<S: Answering<B>>(self, request: http::Request<B>, mut below: S) -> Answer {
+    async fn around<S: Answering<B>>(self, mut request: http::Request<B>, mut below: S) -> Answer {
         let _place = InFlight::begin(
             self.0
                 .in_flight
                 .get_or_create_owned(&Kind::of(request.method())),
         );
-        let asked = Request::of(Route::of(request.method(), request.uri()).action());
+        let route = Route::of(request.method(), request.uri());
+        let asked = Request::of(route.action());
+        request.extensions_mut().insert(route);
         let since = self.0.clock.now();
         let Ok(answer) = below.call(request).await;
         let took = self.0.clock.now() - since;
