@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, convert::Infallible};
 
-use datadog_query::{Client, Exchange, MetricName, NoValue, Query, Window};
+use datadog_query::{Answers, Client, Exchange, MetricName, NoValue, Query, Window};
 use futures_util::future::join_all;
 use metrics_store::{Answer, Existence, Store, Turn};
 use provider_api::{Clock, ObjectReference};
@@ -52,7 +52,8 @@ impl<S: Exchange> Refresh<S> {
         let clock = self.clock;
         loop {
             let next = clock.after(period);
-            let patience = self.ask(self.store.queries()).await;
+            let (together, alone) = self.store.due(self.clock.now());
+            let patience = self.ask(together, alone).await;
             let mut resume = patience.map(|patience| clock.after(patience));
             loop {
                 let until = resume.map_or(next, |resume| resume.max(next));
@@ -63,28 +64,33 @@ impl<S: Exchange> Refresh<S> {
                 clock.sleep(SETTLE).await;
                 // While Datadog wants to be left alone, what is new waits with the rest.
                 if resume.is_none_or(|resume| resume <= clock.after(Duration::ZERO)) {
-                    let patience = self.ask(self.store.waiting()).await;
+                    let patience = self.ask(self.store.waiting(), Vec::new()).await;
                     resume = patience.map(|patience| clock.after(patience));
                 }
             }
         }
     }
 
-    /// Asks for `queries` and records what came back. Returns for how long Datadog
-    /// wants to be left alone, where it says so.
-    pub(crate) async fn ask(&mut self, queries: Vec<Query>) -> Option<Duration> {
-        if queries.is_empty() {
+    /// Asks for the queries that travel `together`, and for each that goes `alone`, and
+    /// records what came back. Returns for how long Datadog wants to be left alone, where
+    /// it says so.
+    pub(crate) async fn ask(
+        &mut self,
+        together: Vec<Query>,
+        alone: Vec<Query>,
+    ) -> Option<Duration> {
+        if together.is_empty() && alone.is_empty() {
             return None;
         }
         let asked = self.clock.now();
-        let answers = self
-            .client
-            .values(
-                queries,
-                Window::ending(asked, self.window.unsigned_abs()),
-                asked,
-            )
-            .await;
+        let window = Window::ending(asked, self.window.unsigned_abs());
+        let rounds = std::iter::once(together).chain(alone.into_iter().map(|query| vec![query]));
+        let rounds = rounds.map(|queries| self.client.values(queries, window, asked));
+        let mut answers = Answers::default();
+        for round in join_all(rounds).await {
+            answers.calls += round.calls;
+            answers.by_query.extend(round.by_query);
+        }
         debug!(
             queries = answers.by_query.len(),
             calls = answers.calls,
@@ -272,7 +278,7 @@ mod tests {
         .map(|(metric, selector)| scene.demand(metric, selector));
         let mut refresh = scene.refresh();
         for _ in 0..2 {
-            assert_eq!(refresh.ask(scene.store.queries()).await, None);
+            assert_eq!(refresh.ask(scene.store.queries(), Vec::new()).await, None);
         }
         assert_eq!(scene.told(&good), Ok("7".to_owned()));
         let told = scene.told(&silent).unwrap_err();
@@ -299,7 +305,7 @@ mod tests {
         scene
             .datadog
             .set_faults(serde_json::from_value(faults).unwrap());
-        let patience = refresh.ask(scene.store.queries()).await;
+        let patience = refresh.ask(scene.store.queries(), Vec::new()).await;
         assert_eq!(patience, Some(Duration::minutes(1)));
         assert!(
             scene
@@ -312,14 +318,17 @@ mod tests {
         scene
             .datadog
             .set_faults(serde_json::from_value(faults).unwrap());
-        let patience = refresh.ask(scene.store.queries()).await.unwrap();
+        let patience = refresh
+            .ask(scene.store.queries(), Vec::new())
+            .await
+            .unwrap();
         assert!(
             patience <= Duration::hours(1),
             "the simulated limit is an hour's: {patience}"
         );
 
         scene.datadog.set_faults(Vec::new());
-        assert_eq!(refresh.ask(scene.store.queries()).await, None);
+        assert_eq!(refresh.ask(scene.store.queries(), Vec::new()).await, None);
         assert_eq!(scene.told(&metric), Ok("7".to_owned()));
     }
 

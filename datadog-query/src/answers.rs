@@ -65,9 +65,33 @@ pub enum NoValue {
     /// An answer came whose series cannot be told apart.
     #[error("Datadog's answer does not tell which query it belongs to")]
     Mismatched,
+    /// A query spoilt the call, this one or a neighbour, and the round had no calls left to
+    /// find out which.
+    #[error(
+        "Datadog refused a call because of a query in it, and which one is not found yet: {}",
+        Chain(.0)
+    )]
+    Unsearched(Arc<Error>),
     /// There is no answer.
     #[error("{}", Chain(.0))]
     Failed(Arc<Error>),
+}
+
+impl NoValue {
+    /// Whether the query itself is wrong: it has no value until somebody edits it, however
+    /// often Datadog is asked, and it spoils the calls that it travels in.
+    #[must_use]
+    pub fn is_the_querys_own(&self) -> bool {
+        match self {
+            Self::TooLong { .. } => true,
+            Self::Failed(error) => error.blames_a_query(),
+            Self::NoSeries { .. }
+            | Self::SeveralSeries { .. }
+            | Self::NoPoint(_)
+            | Self::Mismatched
+            | Self::Unsearched(_) => false,
+        }
+    }
 }
 
 impl Answers {
@@ -116,6 +140,11 @@ impl Answers {
             error => NoValue::Failed(Arc::new(error)),
         };
         self.refuse(batch, &why);
+    }
+
+    /// Notes that one query of a batch is bad, and nobody knows which.
+    pub(crate) fn note_unsearched(&mut self, batch: &Batch, error: Error) {
+        self.refuse(batch, &NoValue::Unsearched(Arc::new(error)));
     }
 
     fn refuse(&mut self, batch: &Batch, why: &NoValue) {

@@ -34,6 +34,9 @@ pub struct BatchLimits {
     /// At most so many characters, escaped for the address, 16 more for each
     /// query included.
     pub characters: usize,
+    /// At most so many calls of one round look for queries that spoil a call. A round
+    /// that has used them up leaves the rest of the search to the next one.
+    pub searches: u32,
 }
 
 impl Default for BatchLimits {
@@ -41,6 +44,8 @@ impl Default for BatchLimits {
         Self {
             queries: const { NonZeroUsize::new(35).expect("35 is not zero") },
             characters: 7000,
+            // Finds three bad queries among 35, whichever they are.
+            searches: 40,
         }
     }
 }
@@ -147,6 +152,7 @@ mod tests {
         BatchLimits {
             queries: NonZeroUsize::new(queries).unwrap(),
             characters,
+            ..BatchLimits::default()
         }
     }
 

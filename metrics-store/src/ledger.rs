@@ -7,7 +7,7 @@ use provider_api::{ExternalMetric, ObjectReference};
 use time::OffsetDateTime;
 
 use crate::{
-    Cause, Inexpressible, Key, Policy, Sample, State, Template, Unready, capitals::Capitals,
+    Cause, Due, Inexpressible, Key, Policy, Sample, State, Template, Unready, capitals::Capitals,
 };
 
 /// Who asks for which metric, and what is known of its query.
@@ -122,6 +122,20 @@ impl Ledger {
     /// Every query that somebody's metric means.
     pub fn queries(&self) -> Vec<Query> {
         self.known.keys().cloned().collect()
+    }
+
+    /// The queries that a round asks at `now`: those that travel together, and those that
+    /// are asked alone, since they have spoilt a call. The others among these wait.
+    pub fn due(&self, now: OffsetDateTime) -> (Vec<Query>, Vec<Query>) {
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        for (query, known) in &self.known {
+            match known.state.due(now) {
+                Due::Now => together.push(query.clone()),
+                Due::Alone => alone.push(query.clone()),
+                Due::Later => {}
+            }
+        }
+        (together, alone)
     }
 
     /// The queries that Datadog has not answered yet.

@@ -50,7 +50,7 @@ pub use crate::{
     ledger::{Answer, Ledger, Turn},
     policy::Policy,
     sample::Sample,
-    state::{Cause, State},
+    state::{Apart, Cause, Due, State},
     store::Store,
     unready::Unready,
 };

@@ -2,7 +2,7 @@
 
 use datadog_query::NoValue;
 use provider_api::InvalidQuantity;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::Sample;
 
@@ -23,26 +23,69 @@ pub enum State {
         since: OffsetDateTime,
         /// The last value there was.
         last: Option<Sample>,
+        /// How long the query is kept apart, where it is itself to blame.
+        apart: Option<Apart>,
     },
+}
+
+/// A query that spoils the calls it travels in is asked alone, and ever more rarely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// How often it was refused, one time after the other.
+    pub times: u32,
+    /// When it is asked again.
+    pub until: OffsetDateTime,
+}
+
+/// The wait after the first refusal, which doubles with each,
+const FIRST_WAIT: Duration = Duration::seconds(30);
+/// up to this.
+const LONGEST_WAIT: Duration = Duration::minutes(30);
+
+impl Apart {
+    fn after(before: Option<Self>, now: OffsetDateTime) -> Self {
+        let times = before.map_or(0, |apart| apart.times).saturating_add(1);
+        let doubled = 1_i32.checked_shl(times - 1).filter(|factor| *factor > 0);
+        let wait = doubled.map_or(LONGEST_WAIT, |factor| FIRST_WAIT.saturating_mul(factor));
+        Self {
+            times,
+            until: now + wait.min(LONGEST_WAIT),
+        }
+    }
 }
 
 impl State {
     /// The state after an answer that came at `now`.
     #[must_use]
     pub fn after(self, answer: Result<Sample, Cause>, now: OffsetDateTime) -> Self {
-        match (self, answer) {
-            (_, Ok(sample)) => Self::Fresh(sample),
-            (Self::Waiting, Err(cause)) => Self::Failing {
-                cause,
-                since: now,
-                last: None,
-            },
-            (Self::Fresh(sample), Err(cause)) => Self::Failing {
-                cause,
-                since: now,
-                last: Some(sample),
-            },
-            (Self::Failing { since, last, .. }, Err(cause)) => Self::Failing { cause, since, last },
+        let cause = match answer {
+            Ok(sample) => return Self::Fresh(sample),
+            Err(cause) => cause,
+        };
+        let (since, last, before) = match self {
+            Self::Waiting => (now, None, None),
+            Self::Fresh(sample) => (now, Some(sample), None),
+            Self::Failing {
+                since, last, apart, ..
+            } => (since, last, apart),
+        };
+        let apart = cause.is_the_querys_own().then(|| Apart::after(before, now));
+        Self::Failing {
+            cause,
+            since,
+            last,
+            apart,
+        }
+    }
+
+    /// When and how Datadog is asked next.
+    pub fn due(&self, now: OffsetDateTime) -> Due {
+        match self {
+            Self::Failing {
+                apart: Some(apart), ..
+            } if now < apart.until => Due::Later,
+            Self::Failing { apart: Some(_), .. } => Due::Alone,
+            _ => Due::Now,
         }
     }
 
@@ -64,6 +107,17 @@ impl State {
     }
 }
 
+/// Whether a query is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// With others, in every round.
+    Now,
+    /// In a call of its own, since it has spoilt another.
+    Alone,
+    /// Not yet.
+    Later,
+}
+
 /// Why an answer had no value.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Cause {
@@ -76,4 +130,81 @@ pub enum Cause {
     /// Datadog gave a number that Kubernetes cannot carry.
     #[error(transparent)]
     NotAQuantity(#[from] InvalidQuantity),
+}
+
+impl Cause {
+    /// Whether the query itself is wrong.
+    fn is_the_querys_own(&self) -> bool {
+        match self {
+            Self::NoValue(why) => why.is_the_querys_own(),
+            Self::UnknownMetric | Self::NotAQuantity(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datadog_query::Error;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-02 03:00 UTC);
+
+    fn refused() -> Result<Sample, Cause> {
+        let error = Error::InvalidQuery {
+            status: 400,
+            text: "Error parsing query".to_owned(),
+        };
+        Err(NoValue::Failed(Arc::new(error)).into())
+    }
+
+    #[test]
+    fn a_query_that_is_itself_to_blame_waits_longer_each_time_and_is_asked_alone() {
+        let mut state = State::Waiting;
+        let mut now = NOW;
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            assert_ne!(state.due(now), Due::Later);
+            state = state.after(refused(), now);
+            let State::Failing {
+                apart: Some(apart), ..
+            } = &state
+            else {
+                panic!("{state:?}")
+            };
+            waits.push((apart.until - now).whole_seconds());
+            assert_eq!(state.due(apart.until - Duration::SECOND), Due::Later);
+            assert_eq!(state.due(apart.until), Due::Alone);
+            now = apart.until;
+        }
+        assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]);
+    }
+
+    #[test]
+    fn no_other_failure_keeps_a_query_apart() {
+        for why in [
+            NoValue::NoSeries {
+                span: std::time::Duration::from_secs(300),
+            },
+            NoValue::Mismatched,
+            NoValue::Failed(Arc::new(Error::TimedOut {
+                host: "api.datadoghq.eu".to_owned(),
+            })),
+        ] {
+            let state = State::Waiting.after(refused(), NOW);
+            assert_eq!(state.after(Err(why.into()), NOW).due(NOW), Due::Now);
+        }
+    }
+
+    #[test]
+    fn after_ever_so_many_refusals_the_wait_is_the_longest() {
+        let apart = Apart {
+            times: u32::MAX,
+            until: NOW,
+        };
+        assert_eq!(Apart::after(Some(apart), NOW).until, NOW + LONGEST_WAIT);
+    }
 }

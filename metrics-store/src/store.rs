@@ -58,6 +58,11 @@ impl Store {
         self.ledger.read().queries()
     }
 
+    /// See [`Ledger::due`].
+    pub fn due(&self, now: OffsetDateTime) -> (Vec<Query>, Vec<Query>) {
+        self.ledger.read().due(now)
+    }
+
     /// See [`Ledger::waiting`].
     pub fn waiting(&self) -> Vec<Query> {
         self.ledger.read().waiting()

@@ -20,8 +20,10 @@ impl<S: Exchange> Client<S> {
     /// decides how many calls really run. Where a query spoils its batch, the
     /// batch is halved until the bad one is alone, so that its neighbours have
     /// their values from the same round. One bad query among n costs about
-    /// 2 log₂ n calls more. An error that blames no query is every query's of
-    /// that batch.
+    /// 2 log₂ n calls more, and a round spends [`BatchLimits::searches`] on it at
+    /// most. An error that blames no query is every query's of that batch.
+    ///
+    /// [`BatchLimits::searches`]: crate::BatchLimits::searches
     pub fn values<I: IntoIterator<Item = Query>>(
         &self,
         queries: I,
@@ -30,6 +32,7 @@ impl<S: Exchange> Client<S> {
     ) -> impl Future<Output = Answers> + Send + use<S, I> {
         let client = self.clone();
         let limit = self.limits.characters;
+        let mut searches = self.limits.searches;
         let (batches, too_long) = batches(queries, self.limits);
         async move {
             let mut answers = Answers::default();
@@ -54,13 +57,14 @@ impl<S: Exchange> Client<S> {
                     }
                     Err(error) => error,
                 };
-                if error.blames_a_query()
-                    && let Some((first, second)) = batch.halves()
-                {
-                    calls.extend([ask(first), ask(second)]);
-                    continue;
+                match batch.halves().filter(|_| error.blames_a_query()) {
+                    None => answers.note_failure(&batch, error, window),
+                    Some((first, second)) if searches >= 2 => {
+                        searches -= 2;
+                        calls.extend([ask(first), ask(second)]);
+                    }
+                    Some(_) => answers.note_unsearched(&batch, error),
                 }
-                answers.note_failure(&batch, error, window);
             }
             answers
         }
@@ -100,6 +104,14 @@ mod tests {
         queries: &[&str],
         answer: impl Fn(&[String]) -> Response<String> + Clone + Send,
     ) -> (Answers, Vec<Vec<String>>) {
+        searched(queries, u32::MAX, answer)
+    }
+
+    fn searched(
+        queries: &[&str],
+        searches: u32,
+        answer: impl Fn(&[String]) -> Response<String> + Clone + Send,
+    ) -> (Answers, Vec<Vec<String>>) {
         let calls = Calls::default();
         let exchange = tower::service_fn({
             let calls = Arc::clone(&calls);
@@ -116,6 +128,7 @@ mod tests {
         let limits = BatchLimits {
             queries: NonZeroUsize::new(4).unwrap(),
             characters: 400,
+            searches,
         };
         let client = Client::new(Endpoint::of_site("datadoghq.eu").unwrap(), keys, exchange)
             .with_limits(limits);
@@ -213,6 +226,33 @@ mod tests {
             &["d{*}"],
         ];
         assert_eq!(calls, expected);
+    }
+
+    #[test]
+    fn a_search_ends_with_the_calls_that_a_round_has_for_it() {
+        let texts = ["a{*}", "b{*}", "bad{*}", "worse{*}"];
+        let all_bad = |queries: &[String]| match queries {
+            [one] if one == "b{*}" => spoilt_by_bad(queries),
+            _ => refused(400, r#"{"errors":["Error parsing query"]}"#),
+        };
+        let (answers, calls) = searched(&texts, 5, all_bad);
+        assert_eq!(calls.len(), 5, "{calls:?}");
+        let told = |text: &str| {
+            answers.by_query[&query(text)]
+                .clone()
+                .map(|point| point.value)
+        };
+        assert_eq!(told("b{*}"), Ok(4.0));
+        assert_eq!(told("a{*}"), bad("a{*}").1.map(|point| point.value));
+        for neighbour in ["bad{*}", "worse{*}"] {
+            let why = told(neighbour).unwrap_err();
+            assert!(!why.is_the_querys_own());
+            assert_eq!(
+                why.to_string(),
+                "Datadog refused a call because of a query in it, and which one is not found yet: Datadog cannot run \
+                 the query (HTTP 400: Error parsing query)"
+            );
+        }
     }
 
     #[test]
