@@ -6,6 +6,7 @@
 //! ```
 
 mod access;
+mod custom;
 mod harness;
 mod journey;
 mod leaving;

@@ -8,6 +8,7 @@
 
 mod agent;
 mod aggregation;
+mod annotations;
 mod binaries;
 mod certificates;
 mod cluster;
@@ -26,6 +27,7 @@ mod stand_in;
 
 pub(crate) use agent::Agent;
 pub(crate) use aggregation::Verified;
+pub(crate) use annotations::Annotations;
 pub(crate) use certificates::Authority;
 pub(crate) use cluster::{Cluster, NGINX, QUICK, requests};
 pub(crate) use control_plane::ControlPlane;
