@@ -167,8 +167,8 @@ impl<S: Exchange> Refresh<S> {
 fn report(query: &Query, turn: &Turn) {
     let askers = some_of(&turn.askers);
     match &turn.failing {
-        Some(why) => warn!("no value for {query}, asked for by {askers}: {why}"),
-        None => info!("{query}, asked for by {askers}, has a value"),
+        Some(why) => warn!("no value for {query:.500}, asked for by {askers}: {why}"),
+        None => info!("{query:.500}, asked for by {askers}, has a value"),
     }
 }
 

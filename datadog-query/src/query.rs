@@ -132,9 +132,18 @@ fn only_metric(text: &str) -> Option<MetricName> {
     is_only.then(|| first.metric.parse().ok())?
 }
 
+/// With a precision, `{query:.500}`, as many characters as that at most, and how long the
+/// whole text is: a scope may name thousands of values.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        let most = f.precision().unwrap_or(usize::MAX);
+        match self.text.char_indices().nth(most) {
+            None => f.write_str(&self.text),
+            Some((end, _)) => {
+                let whole = self.text.chars().count();
+                write!(f, "{}… ({whole} characters)", &self.text[..end])
+            }
+        }
     }
 }
 
@@ -221,6 +230,14 @@ mod tests {
         );
         assert_eq!(metric("sum:trace.hits{*} / sum:trace.errors{*}"), None);
         assert_eq!(metric("some day: {another} kind"), None);
+    }
+
+    #[test]
+    fn a_long_query_is_told_in_short_where_that_is_asked_for() {
+        let query = Query::written("avg:é{a:b}").unwrap();
+        assert_eq!(format!("{query:.10}"), "avg:é{a:b}");
+        assert_eq!(format!("{query:.5}"), "avg:é… (10 characters)");
+        assert_eq!(query.to_string(), "avg:é{a:b}");
     }
 
     #[test]

@@ -68,14 +68,14 @@ impl Unready {
                 "external metric {metric} cannot be asked of Datadog: {why}"
             )),
             Self::Waiting(query) => Refusal::NotReady(format!(
-                "external metric {metric}: Datadog has not answered {query} yet, ask again in a few seconds"
+                "external metric {metric}: Datadog has not answered {query:.500} yet, ask again in a few seconds"
             )),
             Self::Stale {
                 query,
                 last,
                 max_age,
             } => Refusal::Stale(format!(
-                "{query}: the newest value is of {}, and only values up to {} s old are served; check that the metric is still being sent, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+                "{query:.500}: the newest value is of {}, and only values up to {} s old are served; check that the metric is still being sent, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
                 instant(last.time),
                 max_age.whole_seconds()
             )),
@@ -83,13 +83,13 @@ impl Unready {
                 query,
                 cause: cause @ Cause::UnknownMetric,
                 ..
-            } => Refusal::Unknown(format!("{query}: {cause}")),
+            } => Refusal::Unknown(format!("{query:.500}: {cause}")),
             Self::Failing { query, cause, last } => Refusal::NoData(match last {
                 Some(last) => format!(
-                    "{query}: {cause}; the last value is of {}",
+                    "{query:.500}: {cause}; the last value is of {}",
                     instant(last.time)
                 ),
-                None => format!("{query}: {cause}"),
+                None => format!("{query:.500}: {cause}"),
             }),
         }
     }
