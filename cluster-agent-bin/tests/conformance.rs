@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use provider_api::conformance::{Outcome, Report, Stub, Subject, Surroundings, run};
+use provider_api::conformance::{Outcome, Program, Report, Stub, Subject, Surroundings, run};
 use serde_json::{Value, json};
 
 const METRIC: &str = "nginx.net.request_per_s";
@@ -130,22 +130,48 @@ async fn report() -> Report {
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    let _agent = Process::start(&["start"], &variables, &log);
+    let agent = Process::start(&["start"], &variables, &log);
 
     let surroundings = Surroundings {
         metric: Some(METRIC.to_owned()),
         selector: SELECTOR.to_owned(),
         value: Some("4500m".to_owned()),
+        most_listed: Some(1),
         ..Surroundings::default()
     };
     let url = format!("https://127.0.0.1:{port}");
     let handout = Some(stub.handout().clone());
-    let subject =
-        Subject::new(&url, surroundings, handout, &std::process::id().to_string()).unwrap();
+    let run_name = std::process::id().to_string();
+    let subject = || Subject::new(&url, surroundings.clone(), handout.clone(), &run_name).unwrap();
     // Ready, and the first value fetched.
-    until_passed(&subject, "serving/health", &log).await;
-    until_passed(&subject, "external/value", &log).await;
-    run(&subject, "").await
+    let served = subject();
+    until_passed(&served, "serving/health", &log).await;
+    until_passed(&served, "external/value", &log).await;
+    let mut report = run(&served, "").await;
+    report
+        .lines
+        .retain(|line| !line.name.starts_with("lifecycle/"));
+
+    // Its end is asked about last: the suite starts an agent of its own for that.
+    drop(agent);
+    let ended = subject().launched_by(program(&variables, &log));
+    report.lines.extend(run(&ended, "lifecycle/").await.lines);
+    report
+}
+
+/// The agent as the suite starts it.
+fn program(variables: &[(&str, &str)], log: &Path) -> Program {
+    let script = format!("exec \"$@\" >> '{}' 2>&1", log.display());
+    let mut command = vec!["sh".to_owned(), "-c".to_owned(), script, "sh".to_owned()];
+    command.extend(["env".to_owned(), "-i".to_owned()]);
+    command.extend(
+        variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}")),
+    );
+    command.push(env!("CARGO_BIN_EXE_datadog-cluster-agent").to_owned());
+    command.push("start".to_owned());
+    Program(command)
 }
 
 #[tokio::test]

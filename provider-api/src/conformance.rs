@@ -51,7 +51,7 @@ use self::{
 };
 
 /// How many cases are on their way at once: enough to be quick, too few to be refused.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 
 /// Asks `subject` the cases that have `pattern` in their names; all, when it is empty.
 ///
@@ -67,9 +67,14 @@ pub async fn run(subject: &Subject, pattern: &str) -> Report {
     };
     let server = subject.start().await;
     let version = version(subject).await;
-    let shared = chosen(Company::Shared).map(|(family, case)| ask(subject, family, case));
-    let shared: Vec<_> = shared.collect();
-    let mut lines: Vec<Line> = stream::iter(shared).buffered(AT_ONCE).collect().await;
+    let shared = chosen(Company::Shared).enumerate();
+    let shared = shared
+        .map(|(place, (family, case))| async move { (place, ask(subject, family, case).await) });
+    // Some cases take long: the others are not to wait for them.
+    let shared = stream::iter(shared.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+    let mut shared: Vec<(usize, Line)> = shared.collect().await;
+    shared.sort_unstable_by_key(|(place, _)| *place);
+    let mut lines: Vec<Line> = shared.into_iter().map(|(_, line)| line).collect();
     let mut server = Some(server);
     for (family, case) in chosen(Company::Alone) {
         if family.name == lifecycle::NAME {
