@@ -22,6 +22,8 @@ use crate::CustomMetric;
 /// How long a server may take to do what it does of its own accord: to close a
 /// connection whose request does not come, to show a new certificate.
 const PATIENCE: Duration = Duration::from_secs(65);
+/// How quickly discovery is read.
+const QUICK: Duration = Duration::from_millis(50);
 
 /// What a path segment and a query value hold as they are.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -35,6 +37,7 @@ pub struct Subject {
     pub(super) base: Uri,
     pub(super) surroundings: Surroundings,
     pub(super) patience: Duration,
+    pub(super) quick: Duration,
     pub(super) launch: Option<Box<dyn Launch>>,
     pub(super) ending: OnceCell<Result<Ending, String>>,
     pub(super) install: Option<Install>,
@@ -67,6 +70,7 @@ impl Subject {
             base: base(url)?,
             surroundings,
             patience: PATIENCE,
+            quick: QUICK,
             launch: None,
             ending: OnceCell::new(),
             install: None,
