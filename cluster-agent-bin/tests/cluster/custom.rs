@@ -1,12 +1,12 @@
 //! Custom metrics, with a real API server and a real HPA controller: by the example of
 //! `k8s-adapter`, whose metrics are the annotations of objects.
 
-use crate::support::{Annotations, ControlPlane, eventually, is, seconds};
+use crate::support::{ControlPlane, Example, eventually, is, seconds};
 use serde_json::{Value, json};
 
-fn started() -> (ControlPlane, Annotations) {
+fn started() -> (ControlPlane, Example) {
     let cp = ControlPlane::start();
-    let server = Annotations::start(&cp);
+    let server = Example::annotations(&cp);
     (cp, server)
 }
 

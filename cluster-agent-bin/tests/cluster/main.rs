@@ -7,6 +7,7 @@
 
 mod access;
 mod custom;
+mod guide;
 mod harness;
 mod journey;
 mod leaving;

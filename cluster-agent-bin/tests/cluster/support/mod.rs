@@ -8,7 +8,6 @@
 
 mod agent;
 mod aggregation;
-mod annotations;
 mod binaries;
 mod certificates;
 mod cluster;
@@ -16,6 +15,7 @@ mod control_plane;
 mod credentials;
 mod datadog;
 mod eventually;
+mod example;
 mod folder;
 mod http;
 mod kubeconfig;
@@ -27,12 +27,12 @@ mod stand_in;
 
 pub(crate) use agent::Agent;
 pub(crate) use aggregation::Verified;
-pub(crate) use annotations::Annotations;
 pub(crate) use certificates::Authority;
 pub(crate) use cluster::{Cluster, NGINX, QUICK, requests};
 pub(crate) use control_plane::ControlPlane;
 pub(crate) use datadog::Datadog;
 pub(crate) use eventually::{eventually, is, seconds};
+pub(crate) use example::{Example, workspace};
 pub(crate) use folder::Folder;
 use ports::free_ports;
 pub(crate) use process::alive;
