@@ -6,7 +6,8 @@ use std::fs;
 use crate::support::{ControlPlane, Example, eventually, is, seconds, workspace};
 
 fn guide() -> String {
-    fs::read_to_string(workspace().join("docs/write-a-provider.md")).unwrap()
+    let guide = workspace().join("docs/write-a-provider.md");
+    fs::read_to_string(guide).expect("the guide is there")
 }
 
 /// The manifest that the guide shows under this name.
@@ -15,7 +16,7 @@ fn manifest(name: &str) -> String {
     let (_, block) = guide
         .split_once(&format!("```yaml\n# {name}\n"))
         .unwrap_or_else(|| panic!("the guide has no {name}"));
-    let (yaml, _) = block.split_once("```\n").unwrap();
+    let (yaml, _) = block.split_once("```\n").expect("the block ends");
     yaml.to_owned()
 }
 
