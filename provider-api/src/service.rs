@@ -55,6 +55,9 @@ use crate::{
 #[derive(Clone)]
 pub struct MetricsApi(Arc<Parts>);
 
+/// Clients parse a version, so there has to be one.
+const UNTOLD: &str = "v0.0.0";
+
 #[derive(Clone)]
 struct Parts {
     external: Option<Arc<dyn ExternalMetricsProvider>>,
@@ -94,7 +97,7 @@ impl MetricsApi {
             external,
             custom,
             readiness: Vec::new(),
-            version: String::new(),
+            version: UNTOLD.to_owned(),
             schemas: Arc::new(OpenApi::of(&[])),
             discovery: Arc::default(),
             beside: Vec::new(),
@@ -120,7 +123,8 @@ impl MetricsApi {
         self.with(|parts| parts.discovery = Arc::new(Kept::by(clock)))
     }
 
-    /// Answers `/version` by this version of the server, in `gitVersion`.
+    /// Answers `/version` by this version of the server, in `gitVersion`; `v0.0.0` where
+    /// none is told.
     pub fn version(self, version: &str) -> Self {
         self.with(|parts| parts.version = version.into())
     }
