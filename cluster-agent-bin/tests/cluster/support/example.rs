@@ -31,14 +31,15 @@ impl Example {
         let manifest = manifest.to_str().expect("the path is Unicode");
         cp.kubectl(&["apply", "--validate=strict", "--filename", manifest])
             .expect_success();
+        let serves = [EXTERNAL, CUSTOM[0], CUSTOM[1]];
         Self::start(
             cp,
             "annotations",
-            &[EXTERNAL, CUSTOM[0], CUSTOM[1]],
+            "annotations",
+            &serves,
             |command, address| {
                 command.args(["default/annotations", address]);
             },
-            "annotations",
         )
     }
 
@@ -48,22 +49,22 @@ impl Example {
         Self::start(
             cp,
             "queues",
+            "queue-metrics",
             &[EXTERNAL],
             |command, address| {
                 command.env("QUEUES", folder).env("ADDRESS", address);
             },
-            "queue-metrics",
         )
     }
 
-    /// `service` is also the name of its ServiceAccount.
+    /// `service` is also the name of its ServiceAccount; `told` is given the address to serve at.
     #[track_caller]
     fn start(
         cp: &ControlPlane,
         name: &str,
-        serves: &[GroupVersion],
-        set: impl FnOnce(&mut Command, &str),
         service: &str,
+        serves: &[GroupVersion],
+        told: impl FnOnce(&mut Command, &str),
     ) -> Self {
         let [port] = free_ports();
         let address = format!("127.0.0.1:{port}");
@@ -71,7 +72,7 @@ impl Example {
         command
             .env_clear()
             .env("KUBECONFIG", cp.service_account("default", service));
-        set(&mut command, &address);
+        told(&mut command, &address);
         let process = Process::start(command, cp.folder().fresh(name, "log"));
 
         register(cp, service, port, serves);
