@@ -8,7 +8,7 @@
 //! curl -k 'https://127.0.0.1:6443/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/jobs_waiting?labelSelector=queue%3Dmail'
 //! ```
 
-use std::{collections::BTreeMap, env, error::Error, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, env, error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use provider_api::{
@@ -71,6 +71,8 @@ impl Jobs {
     fn waiting(&self, chosen: &Selector) -> rusqlite::Result<Vec<(String, i64)>> {
         let database =
             Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // An autoscaler waits in line behind this one: better no value than a late one.
+        database.busy_timeout(Duration::from_millis(100))?;
         let mut counts = database.prepare(
             "SELECT queue, count(*) FILTER (WHERE done_at IS NULL) FROM jobs GROUP BY queue",
         )?;
@@ -215,5 +217,20 @@ mod tests {
         ] {
             assert_eq!(database.answer(tail).await, refusal);
         }
+    }
+
+    #[tokio::test]
+    async fn a_locked_table_is_not_waited_for() {
+        let database = Database::of("locked");
+        database.run("CREATE TABLE jobs (queue TEXT, done_at TEXT)");
+        let writer = Connection::open(&database.0).unwrap();
+        writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        assert_eq!(
+            database.answer("jobs_waiting").await,
+            json!([
+                503,
+                "the jobs of shop/jobs_waiting{} cannot be counted: database is locked"
+            ])
+        );
     }
 }
