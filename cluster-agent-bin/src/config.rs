@@ -7,9 +7,10 @@ mod variables;
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
+    str::FromStr,
 };
 
-use datadog_query::{Aggregator, BatchLimits, Endpoint, Keys, Rollup};
+use datadog_query::{Aggregator, BatchLimits, Budget, Endpoint, Keys, Rollup};
 use k8s_adapter::{InvalidServiceName, ServiceName};
 use metrics_store::{Policy, Template};
 use secrecy::SecretString;
@@ -39,6 +40,7 @@ pub(crate) struct Asking {
     pub(crate) refresh_period: Duration,
     /// How far back a query looks.
     pub(crate) window: Duration,
+    pub(crate) budget: Budget,
 }
 
 /// Whom we ask, and how much at once.
@@ -135,6 +137,18 @@ impl Datadog {
     }
 }
 
+/// A part of a limit that is left to others.
+struct Percent(u8);
+
+impl FromStr for Percent {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let percent = text.parse().ok().filter(|percent| *percent <= 90);
+        percent.map(Self).ok_or(())
+    }
+}
+
 /// The defaults of Datadog's cluster agent, in seconds.
 const ROLLUP: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const MAX_AGE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
@@ -161,6 +175,11 @@ fn asking(read: &mut Reader<'_>) -> Asking {
         "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD",
         REFRESH_PERIOD,
     );
+    let reserve = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_RATE_LIMIT_RESERVE",
+        "a whole number of percent from 0 to 90",
+        Percent(10),
+    );
     let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
     if refresh_period > policy.max_age() {
         read.mistake(format!(
@@ -179,6 +198,7 @@ fn asking(read: &mut Reader<'_>) -> Asking {
         refresh_period,
         // What may be served has to be asked for.
         window: window.max(policy.max_age()),
+        budget: Budget::keeping_free(reserve.0),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, convert::Infallible};
 
-use datadog_query::{Answers, Client, Exchange, MetricName, NoValue, Query, Window};
+use datadog_query::{
+    Answers, Budget, Client, Exchange, MetricName, NoValue, Query, RateLimit, Window,
+};
 use futures_util::future::join_all;
 use metrics_store::{Answer, Existence, Store, Turn};
 use provider_api::{Clock, ObjectReference};
@@ -32,28 +34,50 @@ pub(crate) struct Refresh<S> {
     /// How far back a query looks.
     window: Duration,
     existence: Existence,
+    budget: Budget,
+    spent: Spent,
     clock: WallClock,
 }
 
+/// What the last round took of Datadog's limit.
+#[derive(Default)]
+struct Spent {
+    calls: u32,
+    limit: Option<RateLimit>,
+}
+
 impl<S: Exchange> Refresh<S> {
-    pub(crate) fn new(store: Store, client: Client<S>, window: Duration, clock: WallClock) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        client: Client<S>,
+        window: Duration,
+        budget: Budget,
+        clock: WallClock,
+    ) -> Self {
         Self {
             store,
             client,
             window,
             existence: Existence::new(EXISTENCE_AGAIN),
+            budget,
+            spent: Spent::default(),
             clock,
         }
     }
 
-    /// Asks for every query once a `period`, and in between for those that are new
-    /// as `news` tells of them. Never ends.
+    /// Asks for every query once a `period`, or as often as Datadog's limit allows, and in
+    /// between for those that are new as `news` tells of them. Never ends.
     pub(crate) async fn run(&mut self, period: Duration, news: &Notify) -> Infallible {
         let clock = self.clock;
+        let mut pause = Duration::ZERO;
         loop {
-            let next = clock.after(period);
-            let (together, alone) = self.store.due(self.clock.now());
+            let begun = clock.now();
+            let (together, alone) = self.store.due(begun);
             let patience = self.ask(together, alone).await;
+            pause = self.pause(period, pause);
+            // A clock that was set meanwhile makes no round late, nor two of one.
+            let took = (clock.now() - begun).clamp(Duration::ZERO, pause);
+            let next = clock.after(pause - took);
             let mut resume = patience.map(|patience| clock.after(patience));
             loop {
                 let until = resume.map_or(next, |resume| resume.max(next));
@@ -69,6 +93,26 @@ impl<S: Exchange> Refresh<S> {
                 }
             }
         }
+    }
+
+    /// How long after the beginning of this round the next one begins; `since` is the time
+    /// from the one before to this one.
+    fn pause(&mut self, period: Duration, since: Duration) -> Duration {
+        let Spent { calls, limit } = &self.spent;
+        let (period, since) = (period.unsigned_abs(), since.unsigned_abs());
+        let pause = self.budget.pause(period, *calls, limit.as_ref(), since);
+        // A few seconds more or less are no news.
+        let is_new = pause.abs_diff(since) > since / 4;
+        if pause > period && is_new {
+            warn!(
+                "Datadog's rate limit allows {calls} calls every {} s and not every {} s: values are so much older, \
+                 and too old ones are not served; ask Datadog for a higher limit, or raise \
+                 DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+                pause.as_secs(),
+                period.as_secs()
+            );
+        }
+        pause.try_into().unwrap_or(Duration::MAX)
     }
 
     /// Asks for the queries that travel `together`, and for each that goes `alone`, and
@@ -88,9 +132,12 @@ impl<S: Exchange> Refresh<S> {
         let rounds = rounds.map(|queries| self.client.values(queries, window, asked));
         let mut answers = Answers::default();
         for round in join_all(rounds).await {
-            answers.calls += round.calls;
-            answers.by_query.extend(round.by_query);
+            answers.extend(round);
         }
+        self.spent = Spent {
+            calls: answers.calls,
+            limit: answers.rate_limit.take(),
+        };
         debug!(
             queries = answers.by_query.len(),
             calls = answers.calls,
@@ -248,7 +295,13 @@ mod tests {
             });
             let keys = Keys::new(&"api-key".into(), &"app-key".into()).unwrap();
             let client = Client::new(Endpoint::of_site("datadoghq.eu").unwrap(), keys, exchange);
-            Refresh::new(self.store.clone(), client, Duration::minutes(5), self.clock)
+            Refresh::new(
+                self.store.clone(),
+                client,
+                Duration::minutes(5),
+                Budget::keeping_free(10),
+                self.clock,
+            )
         }
 
         /// What an HPA would be told: the value, or the message.

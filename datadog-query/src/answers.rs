@@ -108,6 +108,13 @@ impl Answers {
         failures.max()
     }
 
+    /// Takes in what another round has brought.
+    pub fn extend(&mut self, other: Self) {
+        self.tighten(other.rate_limit.as_ref());
+        self.by_query.extend(other.by_query);
+        self.calls += other.calls;
+    }
+
     /// Notes the answer to a batch.
     pub(crate) fn note(
         &mut self,

@@ -49,6 +49,7 @@
 mod account;
 mod answers;
 mod batch;
+mod budget;
 mod client;
 mod endpoint;
 mod error;
@@ -100,6 +101,8 @@ pub use client::Client;
 pub use reply::{Reply, Series, Slot};
 
 pub use rate_limit::RateLimit;
+
+pub use budget::Budget;
 
 pub use error::Error;
 

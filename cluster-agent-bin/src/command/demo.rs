@@ -9,7 +9,7 @@ use std::{
 };
 
 use datadog_query::{
-    Aggregator, BatchLimits, Endpoint, Keys, Rollup,
+    Aggregator, BatchLimits, Budget, Endpoint, Keys, Rollup,
     simulator::{Scenario, Simulator},
 };
 use k8s_adapter::{DemandIndex, demands_of};
@@ -155,7 +155,13 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
     };
 
     let mut scene = Scene::new(actors, reader, Arc::clone(&simulator), clock);
-    let mut refresh = Refresh::new(store, client, Duration::seconds(300), clock);
+    let mut refresh = Refresh::new(
+        store,
+        client,
+        Duration::seconds(300),
+        Budget::keeping_free(0),
+        clock,
+    );
     let story = async {
         let mut view = View::open(&opening)?;
         let ending = tell(&mut scene, &mut view, &shutdown).await?;

@@ -42,6 +42,7 @@ async fn serve(config: Config) -> Ended {
                 policy,
                 refresh_period,
                 window,
+                budget,
             },
         server: serving,
         ignored: _,
@@ -75,7 +76,8 @@ async fn serve(config: Config) -> Ended {
             }
         })
         .alongside("asks Datadog", move || {
-            let mut refresh = Refresh::new(store.clone(), client.clone(), window, clock);
+            let mut refresh =
+                Refresh::new(store.clone(), client.clone(), window, budget.clone(), clock);
             let news = Arc::clone(&news);
             async move { refresh.run(refresh_period, &news).await }
         });
