@@ -75,6 +75,9 @@
 //! [`Quantity`], or a [`Refusal`]; [`MetricsApi`], which has a path for each of them; and
 //! [`Route`] and [`Format`] for those who put layers of their own above it.
 //!
+//! `docs/write-a-provider.md` of the repository leads from an empty folder to a Deployment
+//! that scales on a number of one's own.
+//!
 //! It never fetches a metric, keeps one or reads the clock: the provider does.
 
 mod clock;
