@@ -40,7 +40,7 @@ pub(super) struct RunArguments {
     /// How many requests the server works on at a time (also needs --slow)
     #[arg(long, value_name = "COUNT", help_heading = "The server itself")]
     in_flight: Option<usize>,
-    /// A name that its certificate is good for: <service>.<namespace>.svc
+    /// A name that its certificate is good for: `<service>.<namespace>.svc`
     #[arg(long, value_name = "NAME", help_heading = "The server itself")]
     san: Option<String>,
     /// The file of its certificate, which the suite replaces
