@@ -100,7 +100,9 @@ where
     let runtime = harness::runtime();
     let asked = || {
         let mut request = request(PATH, JSON);
-        request.extensions_mut().insert(harness::autoscaler());
+        request
+            .extensions_mut()
+            .insert(Arc::new(harness::autoscaler()));
         request
     };
     let ask = |request| {

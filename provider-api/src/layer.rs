@@ -22,6 +22,7 @@ mod catch_panic;
 mod deadline;
 mod impersonate;
 mod in_flight_limit;
+mod layers;
 mod request_id;
 mod seldom;
 #[cfg(test)]
@@ -31,12 +32,13 @@ pub(crate) mod testing;
 pub use self::deadline::Deadline;
 pub use self::{
     access_log::AccessLog,
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Answering, Around, Below, Layered},
     authenticate::Authenticate,
     authorize::Authorize,
     catch_panic::CatchPanic,
     impersonate::Impersonate,
     in_flight_limit::InFlightLimit,
+    layers::Layers,
     request_id::RequestId,
 };
 

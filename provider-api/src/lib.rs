@@ -147,8 +147,8 @@ pub use crate::{
 
 // What a request passes on its way.
 pub use crate::layer::{
-    AccessLog, Answer, Answering, Around, Authenticate, Authorize, CatchPanic, Impersonate,
-    InFlightLimit, Layered, RequestId,
+    AccessLog, Answer, Answering, Around, Authenticate, Authorize, Below, CatchPanic, Impersonate,
+    InFlightLimit, Layered, Layers, RequestId,
 };
 
 #[cfg(feature = "server")]

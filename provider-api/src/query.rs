@@ -5,15 +5,26 @@ use std::{borrow::Cow, time::Duration};
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-/// The values of all parameters of this name, decoded.
+/// A query, taken apart for those who look for many parameters in it.
+pub(crate) struct Query<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Query<'a> {
+    pub(crate) fn of(uri: &'a Uri) -> Self {
+        Self(pairs(uri).collect())
+    }
+
+    /// The value of the first parameter of this name.
+    pub(crate) fn value(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut pairs = self.0.iter();
+        let (_, value) = pairs.find(|(key, _)| key == name)?;
+        Some(decoded(value))
+    }
+}
+
+/// The values of all parameters of this name.
 pub(crate) fn parameters(uri: &Uri, name: &str) -> impl Iterator<Item = String> {
-    uri.query()
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(move |pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            is_spelled(key, name).then(|| decoded(value).into_owned())
-        })
+    let pairs = pairs(uri).filter(move |(key, _)| key == name);
+    pairs.map(|(_, value)| decoded(value).into_owned())
 }
 
 /// The value of the first parameter of this name.
@@ -21,9 +32,14 @@ pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
     parameters(uri, name).next()
 }
 
-/// Few clients escape the name of a parameter.
-fn is_spelled(key: &str, name: &str) -> bool {
-    key == name || (key.contains(['%', '+']) && decoded(key) == name)
+/// The names, decoded, and the values as they are written.
+fn pairs(uri: &Uri) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    let query = uri.query().unwrap_or_default();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(key), value)
+    })
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {
@@ -86,6 +102,11 @@ mod tests {
         assert_eq!(parameter(&uri, "a b"), Some("1".to_owned()));
         assert_eq!(parameter(&uri, "flag"), Some(String::new()));
         assert_eq!(parameter(&uri, "none"), None);
+        let query = Query::of(&uri);
+        for name in ["labelSelector", "a b", "flag", "none"] {
+            let value = query.value(name).map(Cow::into_owned);
+            assert_eq!(value, parameter(&uri, name), "{name}");
+        }
         assert_eq!(parameter(&Uri::from_static("/"), "a"), None);
     }
 

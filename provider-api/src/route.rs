@@ -8,7 +8,7 @@ mod list_options;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use http::{Method, Request, Uri};
 use percent_encoding::percent_decode_str;
@@ -19,14 +19,14 @@ use crate::{
     group::Group,
     health::{Probe, ProbeRequest},
     openapi::Schema,
-    query,
+    query::{Query, duration},
     status::Reason,
 };
 
 /// A request, understood.
 ///
-/// Whoever authorizes a request leaves its route in the request's extensions,
-/// where [`MetricsApi`](crate::MetricsApi) finds it.
+/// Whoever authorizes a request leaves its route in the request's extensions, in an
+/// [`Arc`], where [`MetricsApi`](crate::MetricsApi) finds it.
 ///
 /// The path is decoded segment by segment, so that `%2F` does not part one, and a slash
 /// at its end means nothing. What it is to an authorizer is said in Kubernetes' words,
@@ -80,12 +80,13 @@ impl Route {
         {
             names.pop();
         }
-        let destination = match metric(&names, method, uri) {
+        let query = Query::of(uri);
+        let destination = match metric(&names, method, &query) {
             Some((_, Ok(route))) => return route,
             Some((group, Err(why))) => {
                 Destination::Refused(Some(group), Status::not_found_since(why))
             }
-            None => destination(&names, method, uri),
+            None => destination(&names, method, uri, &query),
         };
         let action = Action {
             verb: method.as_str().to_ascii_lowercase(),
@@ -97,10 +98,15 @@ impl Route {
         }
     }
 
-    /// The route of a request, which a layer above may have read already.
-    pub(crate) fn take<B>(request: &mut Request<B>) -> Self {
-        let read = request.extensions_mut().remove();
-        read.unwrap_or_else(|| Self::of(request.method(), request.uri()))
+    /// The route of a request: read by whoever needs it first, and then in the request's
+    /// extensions.
+    pub(crate) fn of_request<B>(request: &mut Request<B>) -> Arc<Self> {
+        if let Some(read) = request.extensions().get::<Arc<Self>>() {
+            return Arc::clone(read);
+        }
+        let route = Arc::new(Self::of(request.method(), request.uri()));
+        request.extensions_mut().insert(Arc::clone(&route));
+        route
     }
 
     /// What the request does, to be authorized.
@@ -108,13 +114,17 @@ impl Route {
         &self.action
     }
 
-    pub(crate) fn into_destination(self) -> Destination {
-        self.destination
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
     }
 }
 
 /// The metric that a path below a version of a group names, or why it names none.
-fn metric(names: &[&str], method: &Method, uri: &Uri) -> Option<(Group, Result<Route, String>)> {
+fn metric(
+    names: &[&str],
+    method: &Method,
+    query: &Query<'_>,
+) -> Option<(Group, Result<Route, String>)> {
     match names {
         ["apis", _, _] => None,
         [
@@ -122,24 +132,24 @@ fn metric(names: &[&str], method: &Method, uri: &Uri) -> Option<(Group, Result<R
             ExternalMetric::GROUP,
             ExternalMetric::VERSION,
             tail @ ..,
-        ] => Some((Group::External, external::route(tail, method, uri))),
+        ] => Some((Group::External, external::route(tail, method, query))),
         ["apis", CustomMetric::GROUP, version, tail @ ..] => {
             let version = CustomVersion::named(version)?;
-            Some((Group::Custom, custom::route(version, tail, method, uri)))
+            Some((Group::Custom, custom::route(version, tail, method, query)))
         }
         _ => None,
     }
 }
 
 /// Where a path leads that names no metric.
-fn destination(names: &[&str], method: &Method, uri: &Uri) -> Destination {
+fn destination(names: &[&str], method: &Method, uri: &Uri, query: &Query<'_>) -> Destination {
     let group = match names {
         ["apis", group, ..] => Group::named(group),
         _ => None,
     };
     let read = |destination| {
         let readable = match *method {
-            Method::GET => check_timeout(uri),
+            Method::GET => check_timeout(query),
             _ => Err(Status::method_not_allowed()),
         };
         match readable {
@@ -178,8 +188,8 @@ fn parsed<N: FromStr<Err = InvalidName>>(name: &str) -> Result<N, String> {
 
 /// The selector in a parameter of the request; one that is missing asks for
 /// nothing in particular.
-fn selector(uri: &Uri, parameter: &str) -> Result<Selector, Status> {
-    let text = query::parameter(uri, parameter).unwrap_or_default();
+fn selector(query: &Query<'_>, parameter: &str) -> Result<Selector, Status> {
+    let text = query.value(parameter).unwrap_or_default();
     text.parse().map_err(|error| {
         bad_request(format!(
             "the `{parameter}` of the request is `{text}`: {error}"
@@ -188,9 +198,9 @@ fn selector(uri: &Uri, parameter: &str) -> Result<Selector, Status> {
 }
 
 /// Whether the request asks for a time that can be read. A layer above keeps it.
-fn check_timeout(uri: &Uri) -> Result<(), Status> {
-    match query::parameter(uri, "timeout") {
-        Some(timeout) if !timeout.is_empty() && query::duration(&timeout).is_none() => {
+fn check_timeout(query: &Query<'_>) -> Result<(), Status> {
+    match query.value("timeout") {
+        Some(timeout) if !timeout.is_empty() && duration(&timeout).is_none() => {
             Err(bad_request(format!(
                 "the `timeout` of the request is `{timeout}`, which is no duration such as 10s or 1m30s"
             )))

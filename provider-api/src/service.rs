@@ -159,26 +159,26 @@ impl Parts {
 
     async fn answer(
         &self,
-        route: Route,
+        route: &Route,
         request: &Request<()>,
     ) -> Result<Response<Full<Bytes>>, Status> {
-        match route.into_destination() {
-            Destination::External(metric) => self.external(&metric, request).await,
+        match route.destination() {
+            Destination::External(metric) => self.external(metric, request).await,
             Destination::Custom {
                 version,
                 metric,
                 objects,
             } => {
                 let provider = self.custom.as_ref().ok_or_else(Status::not_found)?;
-                custom::answer(&**provider, version, &metric, &objects, request).await
+                custom::answer(&**provider, *version, metric, objects, request).await
             }
             Destination::Groups => self.catalogue().groups(request),
-            Destination::Group(group) if !self.serves(group) => Err(Status::not_found()),
-            Destination::Group(group) => discovery::group(request, group),
+            Destination::Group(group) if !self.serves(*group) => Err(Status::not_found()),
+            Destination::Group(group) => discovery::group(request, *group),
             Destination::Resources(group, version) => {
-                self.catalogue().resources(request, group, version)
+                self.catalogue().resources(request, *group, version)
             }
-            Destination::Schema(schema) => self.schemas.answer(&schema, request),
+            Destination::Schema(schema) => self.schemas.answer(schema, request),
             Destination::Index => {
                 let paths = json!({ "paths": self.paths() });
                 Ok(Format::json(request).answer_text(StatusCode::OK, &paths))
@@ -200,8 +200,10 @@ impl Parts {
                 });
                 Ok(Format::of_text(request)?.answer_text(StatusCode::OK, &version))
             }
-            Destination::Refused(Some(group), _) if !self.serves(group) => Err(Status::not_found()),
-            Destination::Refused(_, status) => Err(status),
+            Destination::Refused(Some(group), _) if !self.serves(*group) => {
+                Err(Status::not_found())
+            }
+            Destination::Refused(_, status) => Err(status.clone()),
         }
     }
 
@@ -287,8 +289,8 @@ impl<B> Service<Request<B>> for MetricsApi {
         let mut request = request.map(drop);
         Box::pin(async move {
             // What was authorized, where something was.
-            let route = Route::take(&mut request);
-            let answer = api.answer(route, &request).await;
+            let route = Route::of_request(&mut request);
+            let answer = api.answer(&route, &request).await;
             let mut answer =
                 answer.unwrap_or_else(|status| status.answer(Format::of_status(&request)));
             if request.method() == Method::HEAD {

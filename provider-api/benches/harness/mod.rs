@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use http::{Request, header};
 use provider_api::{
     AUTHENTICATED, AccessLog, Action, Answer, Answering, Authenticate, Authenticator, Authorize,
-    Authorizer, CatchPanic, Clock, Deadline, Decision, Impersonate, InFlightLimit, Presented,
-    Rejected, RequestId, ServerMetrics, Undecided, User,
+    Authorizer, CatchPanic, Clock, Deadline, Decision, Impersonate, InFlightLimit, Layers,
+    Presented, Rejected, RequestId, ServerMetrics, Undecided, User,
 };
 use time::macros::datetime;
 use tokio::runtime::{Builder, Runtime};
-use tower::{ServiceBuilder, ServiceExt};
+use tower::{Layer, ServiceExt};
 
 pub(crate) const JSON: &str = "application/json";
 
@@ -23,20 +23,19 @@ pub(crate) fn layered(api: impl Answering<()>) -> impl Answering<()> {
     let clock = clock();
     let metrics = ServerMetrics::new(Arc::clone(&clock));
     let authorizer: Arc<dyn Authorizer> = Arc::new(OnlyTheAutoscaler);
-    ServiceBuilder::new()
-        .layer(RequestId::default())
-        .layer(AccessLog::new(clock))
-        .layer(metrics.clone())
-        .layer(CatchPanic)
-        .layer(InFlightLimit::default())
-        .layer(Deadline::default())
-        .layer(Authenticate::by(vec![
+    Layers::of(RequestId::default())
+        .then(AccessLog::new(clock))
+        .then(metrics.clone())
+        .then(CatchPanic)
+        .then(InFlightLimit::default())
+        .then(Deadline::default())
+        .then(Authenticate::by(vec![
             Arc::new(ByHeader) as Arc<dyn Authenticator>
         ]))
-        .layer(Impersonate::by(Arc::clone(&authorizer)))
-        .layer(Authorize::by(authorizer))
-        .layer(metrics.page())
-        .service(api)
+        .then(Impersonate::by(Arc::clone(&authorizer)))
+        .then(Authorize::by(authorizer))
+        .then(metrics.page())
+        .layer(api)
 }
 
 pub(crate) fn clock() -> Arc<dyn Clock> {

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, thread, time::Duration};
 
 use http::{
-    HeaderMap, HeaderName, Request, StatusCode,
+    HeaderMap, HeaderName, Method, Request, StatusCode, Uri,
     header::{self, HeaderValue},
 };
 use time::OffsetDateTime;
@@ -11,7 +11,7 @@ use tower::Layer;
 use tracing::{debug, info, warn};
 
 use super::{
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Around, Below, Layered},
     is_health,
     request_id::AUDIT_ID,
     seldom::Seldom,
@@ -55,17 +55,14 @@ impl<S> Layer<S> for AccessLog {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for AccessLog {
-    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
         let mut line = Line::begin(&request, self);
-        let Ok(answer) = below.call(request).await;
+        let answer = below.answer(request).await;
         line.answered(&answer);
         answer
     }
@@ -73,22 +70,22 @@ impl<B: Send + 'static> Around<B> for AccessLog {
 
 /// What is known of a request. Dropped before its answer, it tells that the
 /// client went away, which clients may.
-struct Line {
-    method: String,
-    path: String,
+struct Line<'a> {
+    method: Method,
+    uri: Uri,
     user_agent: HeaderValue,
     audit_id: HeaderValue,
     is_ending: bool,
-    log: AccessLog,
+    log: &'a AccessLog,
     since: OffsetDateTime,
     told: bool,
 }
 
-impl Line {
-    fn begin<B>(request: &Request<B>, log: AccessLog) -> Self {
+impl<'a> Line<'a> {
+    fn begin<B>(request: &Request<B>, log: &'a AccessLog) -> Self {
         Self {
-            method: bounded(request.method().as_str()).into_owned(),
-            path: bounded(request.uri().path()).into_owned(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
             user_agent: header(request.headers(), header::USER_AGENT),
             audit_id: header(request.headers(), AUDIT_ID),
             is_ending: request.extensions().get::<Ending>().is_some(),
@@ -107,17 +104,18 @@ impl Line {
 
     fn answered(&mut self, answer: &Answer) {
         self.told = true;
-        let user = answer.extensions().get::<User>();
+        let user = answer.extensions().get::<Arc<User>>();
         let user = bounded(user.map_or("", |user| &user.name));
         let reason = answer.extensions().get::<Rejected>();
         let reason = reason.map(|Rejected(reason)| bounded(reason));
         let Self {
             method,
-            path,
+            uri,
             user_agent,
             audit_id,
             ..
         } = &*self;
+        let (method, path) = (bounded(method.as_str()), bounded(uri.path()));
         let (status, latency) = (answer.status().as_u16(), self.latency());
         let (user, reason) = (&*user, reason.as_deref());
         macro_rules! tell {
@@ -128,7 +126,7 @@ impl Line {
                 )
             };
         }
-        match importance(path, user, answer.status(), self.is_ending) {
+        match importance(&path, user, answer.status(), self.is_ending) {
             Importance::Failure => tell!(warn),
             Importance::Request => tell!(info),
             Importance::Probe => tell!(debug),
@@ -144,7 +142,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for Line<'_> {
     fn drop(&mut self) {
         // A panic is told by the layer that catches it.
         if self.told || thread::panicking() {
@@ -153,11 +151,12 @@ impl Drop for Line {
         let latency = self.latency();
         let Self {
             method,
-            path,
+            uri,
             user_agent,
             audit_id,
             ..
         } = &*self;
+        let (method, path) = (bounded(method.as_str()), bounded(uri.path()));
         debug!(%method, %path, ?latency, ?user_agent, ?audit_id, "the client went away");
     }
 }
@@ -226,7 +225,7 @@ mod tests {
 
     use super::*;
     use crate::layer::{
-        CatchPanic,
+        Answering, CatchPanic,
         testing::{Lines, ask, echo, get, silence},
     };
 
@@ -235,10 +234,10 @@ mod tests {
         service_fn(move |_| {
             let mut answer = Answer::default();
             *answer.status_mut() = StatusCode::from_u16(code).unwrap();
-            answer.extensions_mut().insert(User {
+            answer.extensions_mut().insert(Arc::new(User {
                 name: user.to_owned(),
                 ..User::default()
-            });
+            }));
             std::future::ready(Ok(answer))
         })
     }

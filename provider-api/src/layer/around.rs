@@ -3,11 +3,12 @@
 use std::{
     convert::Infallible,
     mem,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::Service;
@@ -34,20 +35,37 @@ impl<S, B> Answering<B> for S where
 }
 
 /// A layer, told as what it does around one request.
-pub trait Around<B>: Clone + Send + 'static {
-    /// Answers by itself, or by the ready service below.
-    fn around<S: Answering<B>>(
-        self,
-        request: Request<B>,
+pub trait Around<B>: Send + Sync + 'static {
+    /// Answers by itself, or by what is below.
+    ///
+    /// The request is boxed since it is large, and moves at every layer.
+    fn around<S: Below<B>>(
+        &self,
+        request: Box<Request<B>>,
         below: S,
     ) -> impl Future<Output = Answer> + Send;
+}
+
+/// What stands below a layer, ready for one request: a service, or other layers.
+pub trait Below<B>: Send {
+    /// Answers the request.
+    fn answer(self, request: Box<Request<B>>) -> impl Future<Output = Answer> + Send;
 }
 
 /// A layer upon a service.
 #[derive(Clone, Debug)]
 pub struct Layered<L, S> {
-    pub(crate) layer: L,
-    pub(crate) below: S,
+    layer: Arc<L>,
+    below: S,
+}
+
+impl<L, S> Layered<L, S> {
+    pub(crate) fn of(layer: L, below: S) -> Self {
+        Self {
+            layer: Arc::new(layer),
+            below,
+        }
+    }
 }
 
 impl<L, S, B> Service<Request<B>> for Layered<L, S>
@@ -68,9 +86,20 @@ where
         // The service that was polled is ready, its clone may not be: the ready
         // one goes with the request.
         let clone = self.below.clone();
-        let ready = mem::replace(&mut self.below, clone);
-        let layer = self.layer.clone();
-        Box::pin(layer.around(request, ready).map(Ok))
+        let ready = Ready(mem::replace(&mut self.below, clone));
+        let layer = Arc::clone(&self.layer);
+        let request = Box::new(request);
+        Box::pin(async move { Ok(layer.around(request, ready).await) })
+    }
+}
+
+/// A service that was polled.
+struct Ready<S>(S);
+
+impl<S: Answering<B>, B: Send> Below<B> for Ready<S> {
+    async fn answer(mut self, request: Box<Request<B>>) -> Answer {
+        let Ok(answer) = self.0.call(*request).await;
+        answer
     }
 }
 
@@ -113,10 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_service_that_was_ready_is_the_one_that_is_called() {
-        let service = Layered {
-            layer: CatchPanic,
-            below: Strict { is_ready: false },
-        };
+        let service = Layered::of(CatchPanic, Strict { is_ready: false });
         assert_eq!(ask(service.clone(), get("/")).await.code(), 200);
         assert_eq!(ask(service, get("/")).await.code(), 200);
     }

@@ -1,19 +1,19 @@
 //! Who asks.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use http::Request;
 use tower::Layer;
 
-use super::around::{Answer, Answering, Around, Layered};
+use super::around::{Answer, Around, Below, Layered};
 use crate::{
     AUTHENTICATED, Authenticator, Format, PeerCertificates, Presented, Rejected, Status,
     UNAUTHENTICATED, User,
 };
 
-/// Finds out who sends a request, and puts the [`User`] into its extensions, and
-/// into those of the answer for whatever stands above: there is the reason too, as
-/// [`Rejected`], where nobody is found.
+/// Finds out who sends a request, and puts the [`User`], in an [`Arc`], into its
+/// extensions, and into those of the answer for whatever stands above: there is the
+/// reason too, as [`Rejected`], where nobody is found.
 ///
 /// The first authenticator that knows the sender decides. Where none does, a
 /// request that presented something bad is answered with 401, and one that
@@ -36,35 +36,33 @@ impl<S> Layer<S> for Authenticate {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for Authenticate {
-    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
-        let (mut parts, body) = request.into_parts();
-        let certificates = parts
-            .extensions
-            .get::<PeerCertificates>()
-            .cloned()
-            .unwrap_or_default();
+    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
+        // The body may not be looked at by two threads, so nothing of the request is lent
+        // while somebody is asked.
+        let headers = mem::take(request.headers_mut());
+        let certificates = request.extensions().get::<PeerCertificates>().cloned();
+        let PeerCertificates(certificates) = certificates.unwrap_or_default();
         let presented = Presented {
-            headers: &parts.headers,
-            certificates: &certificates.0,
+            headers: &headers,
+            certificates: &certificates,
         };
-        match sender(&self.authenticators, presented).await {
+        let sender = sender(&self.authenticators, presented).await;
+        *request.headers_mut() = headers;
+        match sender {
             Ok(user) => {
-                parts.extensions.insert(user.clone());
-                let Ok(mut answer) = below.call(Request::from_parts(parts, body)).await;
+                let user = Arc::new(user);
+                request.extensions_mut().insert(Arc::clone(&user));
+                let mut answer = below.answer(request).await;
                 answer.extensions_mut().insert(user);
                 answer
             }
             Err(reason) => {
-                let format = Format::of_status(&Request::from_parts(parts, body));
-                let mut answer = Status::unauthorized().answer(format);
+                let mut answer = Status::unauthorized().answer(Format::of_status(&request));
                 answer.extensions_mut().insert(reason);
                 answer
             }
@@ -105,7 +103,10 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::layer::testing::{ask, echo, get};
+    use crate::layer::{
+        Answering,
+        testing::{ask, echo, get},
+    };
 
     /// Knows everybody by a word in the header `authorization`.
     struct Word(&'static str, Result<&'static str, &'static str>);
@@ -161,7 +162,14 @@ mod tests {
 
     /// Answers with the name of the user.
     fn whoami() -> impl Answering<()> {
-        echo(|request| request.extensions().get::<User>().unwrap().name.clone())
+        echo(|request| {
+            request
+                .extensions()
+                .get::<Arc<User>>()
+                .unwrap()
+                .name
+                .clone()
+        })
     }
 
     #[tokio::test]
@@ -173,7 +181,10 @@ mod tests {
         ]);
         let answer = ask(layer.layer(whoami()), presenting("a")).await;
         assert_eq!(answer.text(), "first");
-        assert_eq!(answer.extension(), Some(user("first", &[AUTHENTICATED])));
+        assert_eq!(
+            answer.extension(),
+            Some(Arc::new(user("first", &[AUTHENTICATED])))
+        );
     }
 
     #[tokio::test]
@@ -199,7 +210,7 @@ mod tests {
     async fn a_request_that_presents_nothing_is_anonymous() {
         let layer = authenticate([Word("a", Err("expired yesterday"))]);
         let answer = ask(layer.layer(whoami()), get("/")).await;
-        assert_eq!(answer.extension(), Some(User::anonymous()));
+        assert_eq!(answer.extension(), Some(Arc::new(User::anonymous())));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{
     access_log::bounded,
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Around, Below, Layered},
     is_health,
 };
 use crate::{
@@ -36,27 +36,17 @@ impl<S> Layer<S> for Authorize {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for Authorize {
-    async fn around<S: Answering<B>>(self, mut request: Request<B>, mut below: S) -> Answer {
-        let route = Route::take(&mut request);
-        let user = request
-            .extensions()
-            .get()
-            .cloned()
-            .unwrap_or_else(User::anonymous);
+    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
+        let route = Route::of_request(&mut request);
+        let user: Option<Arc<User>> = request.extensions().get().cloned();
+        let user = user.unwrap_or_else(|| Arc::new(User::anonymous()));
         match decide(&*self.authorizer, &user, route.action()).await {
-            Ok(Decision::Allowed) => {
-                request.extensions_mut().insert(route);
-                let Ok(answer) = below.call(request).await;
-                answer
-            }
+            Ok(Decision::Allowed) => below.answer(request).await,
             Ok(Decision::Denied { reason }) => Status::forbidden(&user, route.action(), &reason)
                 .answer(Format::of_status(&request)),
             Err(error) => {
@@ -104,10 +94,10 @@ mod tests {
 
         async fn ask(self: &Arc<Self>, user: &User, uri: &str) -> Answered {
             let service = Authorize::by(self.clone()).layer(echo(|request| {
-                format!("{:?}", request.extensions().get::<Route>())
+                format!("{:?}", request.extensions().get::<Arc<Route>>())
             }));
             let mut request = get(uri);
-            request.extensions_mut().insert(user.clone());
+            request.extensions_mut().insert(Arc::new(user.clone()));
             ask(service, request).await
         }
 

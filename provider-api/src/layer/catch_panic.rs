@@ -9,7 +9,7 @@ use tracing::error;
 
 use super::{
     access_log::bounded,
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Around, Below, Layered},
     request_id::AUDIT_ID,
 };
 use crate::{Format, Status};
@@ -28,23 +28,20 @@ impl<S> Layer<S> for CatchPanic {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: *self,
-            below,
-        }
+        Layered::of(*self, below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for CatchPanic {
-    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
         let format = Format::of_status(&request);
         let method = bounded(request.method().as_str()).into_owned();
         let path = bounded(request.uri().path()).into_owned();
         let audit_id = request.headers().get(AUDIT_ID).cloned();
         // The service is not used after a panic, so nobody sees it half changed.
-        let answer = AssertUnwindSafe(async move { below.call(request).await });
+        let answer = AssertUnwindSafe(below.answer(request));
         match answer.catch_unwind().await {
-            Ok(Ok(answer)) => answer,
+            Ok(answer) => answer,
             Err(panic) => {
                 error!(panic = message(&*panic), %method, path, ?audit_id, "a request ended in a panic, which is a bug");
                 Status::internal(FAILED).answer(format)

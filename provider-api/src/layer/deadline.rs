@@ -8,7 +8,7 @@ use tower::Layer;
 
 use super::{
     Terminated,
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Around, Below, Layered},
 };
 use crate::{Format, Status, query};
 
@@ -40,18 +40,15 @@ impl<S> Layer<S> for Deadline {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: *self,
-            below,
-        }
+        Layered::of(*self, below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for Deadline {
-    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
         let format = Format::of_status(&request);
-        match timeout(self.time_for(request.uri()), below.call(request)).await {
-            Ok(Ok(answer)) => answer,
+        match timeout(self.time_for(request.uri()), below.answer(request)).await {
+            Ok(answer) => answer,
             Err(_) => {
                 let mut answer = Status::timeout().answer(format);
                 answer.extensions_mut().insert(Terminated);

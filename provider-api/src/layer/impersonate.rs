@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use self::wanted::Wanted;
 use super::{
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Around, Below, Layered},
     authorize::decide,
 };
 use crate::{Authorizer, Decision, Format, Status, User};
@@ -40,36 +40,34 @@ impl<S> Layer<S> for Impersonate {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for Impersonate {
-    async fn around<S: Answering<B>>(self, mut request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
         match user(&*self.authorizer, &mut request).await {
             Ok(user) => {
-                request.extensions_mut().insert(user);
-                let Ok(answer) = below.call(request).await;
-                answer
+                if let Some(user) = user {
+                    request.extensions_mut().insert(Arc::new(user));
+                }
+                below.answer(request).await
             }
             Err(status) => status.answer(Format::of_status(&request)),
         }
     }
 }
 
-/// Whose request it is: its sender's, or that of somebody whom the sender may be.
-async fn user<B>(authorizer: &dyn Authorizer, request: &mut Request<B>) -> Result<User, Status> {
-    let sender = request
-        .extensions()
-        .get()
-        .cloned()
-        .unwrap_or_else(User::anonymous);
+/// Whose request it becomes, where it is not to be its sender's.
+async fn user<B>(
+    authorizer: &dyn Authorizer,
+    request: &mut Request<B>,
+) -> Result<Option<User>, Status> {
     let Some(wanted) = Wanted::take(request.headers_mut())? else {
-        return Ok(sender);
+        return Ok(None);
     };
+    let sender: Option<Arc<User>> = request.extensions().get().cloned();
+    let sender = sender.unwrap_or_else(|| Arc::new(User::anonymous()));
     // One after the other: whoever may not be the first is asked about no more.
     for action in wanted.actions() {
         match decide(authorizer, &sender, &action).await {
@@ -90,7 +88,7 @@ async fn user<B>(authorizer: &dyn Authorizer, request: &mut Request<B>) -> Resul
         path = request.uri().path(),
         "a user acts as another"
     );
-    Ok(user)
+    Ok(Some(user))
 }
 
 #[cfg(test)]
@@ -142,10 +140,10 @@ mod tests {
     async fn asked(groups: &[&str], headers: &[(&str, &str)]) -> (Answered, usize) {
         let cluster = Arc::new(Cluster::default());
         let service = Impersonate::by(cluster.clone()).layer(echo(|request| {
-            let user = request.extensions().get::<User>().unwrap();
+            let user = request.extensions().get::<Arc<User>>().unwrap();
             format!("{} {:?} {:?}", user.name, user.groups, request.headers())
         }));
-        let mut request = Request::get("/apis").extension(sender(groups));
+        let mut request = Request::get("/apis").extension(Arc::new(sender(groups)));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

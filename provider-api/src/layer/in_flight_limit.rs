@@ -10,7 +10,7 @@ use tower::Layer;
 
 use super::{
     Terminated,
-    around::{Answer, Answering, Around, Layered},
+    around::{Answer, Around, Below, Layered},
     is_health,
 };
 use crate::{Format, Status};
@@ -46,26 +46,21 @@ impl<S> Layer<S> for InFlightLimit {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for InFlightLimit {
-    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
         if is_health(request.uri().path()) {
-            let Ok(answer) = below.call(request).await;
-            return answer;
+            return below.answer(request).await;
         }
         let Some(_place) = self.places.take() else {
             let mut answer = Status::too_many_requests().answer(Format::of_status(&request));
             answer.extensions_mut().insert(Terminated);
             return answer;
         };
-        let Ok(answer) = below.call(request).await;
-        answer
+        below.answer(request).await
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderName, HeaderValue, Request};
 use tower::Layer;
 
-use super::around::{Answer, Answering, Around, Layered};
+use super::around::{Answer, Around, Below, Layered};
 
 /// The header in which Kubernetes' servers tell the name of a request.
 pub(super) const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
@@ -39,21 +39,18 @@ impl<S> Layer<S> for RequestId {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for RequestId {
-    async fn around<S: Answering<B>>(self, mut request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
         let id = match request.headers().get(AUDIT_ID) {
             Some(id) if is_sane(id) => id.clone(),
             _ => self.fresh(),
         };
         request.headers_mut().insert(AUDIT_ID, id.clone());
-        let Ok(mut answer) = below.call(request).await;
+        let mut answer = below.answer(request).await;
         answer.headers_mut().insert(AUDIT_ID, id);
         answer
     }

@@ -6,7 +6,7 @@ use tower::Layer;
 use super::ServerMetrics;
 use crate::{
     Format, Status, encode,
-    layer::{Answer, Answering, Around, Layered},
+    layer::{Answer, Around, Below, Layered},
 };
 
 /// The format in which counters are written, which Prometheus reads by this name.
@@ -24,19 +24,15 @@ impl<S> Layer<S> for MetricsPage {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for MetricsPage {
-    async fn around<S: Answering<B>>(self, request: Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
         // Letter by letter: a path that is only spelled like it was not authorized as it.
         if request.uri().path() != Self::PATH {
-            let Ok(answer) = below.call(request).await;
-            return answer;
+            return below.answer(request).await;
         }
         if request.method() != Method::GET {
             return Status::method_not_allowed().answer(Format::of_status(&request));

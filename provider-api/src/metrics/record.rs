@@ -1,5 +1,7 @@
 //! Counting, around each request.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use prometheus_client::metrics::gauge::Gauge;
 use tower::Layer;
@@ -10,32 +12,27 @@ use super::{
 };
 use crate::{
     Route, User,
-    layer::{Answer, Answering, Around, Layered, Terminated},
+    layer::{Answer, Around, Below, Layered, Terminated},
 };
 
 impl<S> Layer<S> for ServerMetrics {
     type Service = Layered<Self, S>;
 
     fn layer(&self, below: S) -> Self::Service {
-        Layered {
-            layer: self.clone(),
-            below,
-        }
+        Layered::of(self.clone(), below)
     }
 }
 
 impl<B: Send + 'static> Around<B> for ServerMetrics {
-    async fn around<S: Answering<B>>(self, mut request: http::Request<B>, mut below: S) -> Answer {
+    async fn around<S: Below<B>>(&self, mut request: Box<http::Request<B>>, below: S) -> Answer {
         let _place = InFlight::begin(
             self.0
                 .in_flight
                 .get_or_create_owned(&Kind::of(request.method())),
         );
-        let route = Route::of(request.method(), request.uri());
-        let asked = Request::of(route.action());
-        request.extensions_mut().insert(route);
+        let asked = Request::of(Route::of_request(&mut request).action());
         let since = self.0.clock.now();
-        let Ok(answer) = below.call(request).await;
+        let answer = below.answer(request).await;
         let took = self.0.clock.now() - since;
         // A clock that was set back in between measures nothing.
         self.0
@@ -50,7 +47,7 @@ impl<B: Send + 'static> Around<B> for ServerMetrics {
 impl ServerMetrics {
     fn count(&self, request: Request, answer: &Answer) {
         // Who asks is known from the answer: `Authenticate` leaves the user there.
-        let attempt = match answer.extensions().get::<User>() {
+        let attempt = match answer.extensions().get::<Arc<User>>() {
             Some(_) => Some(Attempt::SUCCESS),
             None if answer.status() == StatusCode::UNAUTHORIZED => Some(Attempt::FAILURE),
             None => None,

@@ -1,6 +1,6 @@
 //! Requests for a custom metric.
 
-use http::{Method, Uri};
+use http::Method;
 
 use super::{Destination, Route, check_timeout, parsed, selector};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     Target,
     custom::{CustomVersion, Objects},
     group::Group,
+    query::Query,
 };
 
 /// What stands for every object where a path names one.
@@ -21,14 +22,14 @@ pub(super) fn route(
     version: CustomVersion,
     tail: &[&str],
     method: &Method,
-    uri: &Uri,
+    query: &Query<'_>,
 ) -> Result<Route, String> {
     let asked = Asked::of(tail, version)?;
     let action = Action {
         verb: verb(method),
         target: asked.target(version),
     };
-    let destination = match asked.series(method, uri) {
+    let destination = match asked.series(method, query) {
         Ok((metric, objects)) => Destination::Custom {
             version,
             metric,
@@ -117,13 +118,13 @@ impl Asked {
     }
 
     /// The series of the metric that the request wants to read, and of what.
-    fn series(self, method: &Method, uri: &Uri) -> Result<(CustomMetric, Objects), Status> {
+    fn series(self, method: &Method, query: &Query<'_>) -> Result<(CustomMetric, Objects), Status> {
         if method != Method::GET {
             return Err(Status::method_not_allowed());
         }
-        check_timeout(uri)?;
-        let labels = selector(uri, "labelSelector")?;
-        let series = selector(uri, "metricLabelSelector")?;
+        check_timeout(query)?;
+        let labels = selector(query, "labelSelector")?;
+        let series = selector(query, "metricLabelSelector")?;
         Ok(self.metric(labels, series))
     }
 

@@ -1,6 +1,6 @@
 //! Requests for an external metric.
 
-use http::{Method, Uri};
+use http::Method;
 
 use super::{
     Destination, Route,
@@ -9,13 +9,14 @@ use super::{
 };
 use crate::{
     Action, ExternalMetric, MetricName, Namespace, Selector, Status, Target, group::Group,
+    query::Query,
 };
 
 /// The route, where the path names an external metric.
 ///
 /// # Errors
 /// Why it names none.
-pub(super) fn route(tail: &[&str], method: &Method, uri: &Uri) -> Result<Route, String> {
+pub(super) fn route(tail: &[&str], method: &Method, query: &Query<'_>) -> Result<Route, String> {
     let ["namespaces", namespace, name] = tail else {
         return Err(format!(
             "an external metric is at /apis/{}/namespaces/{{namespace}}/{{metric}}",
@@ -32,13 +33,13 @@ pub(super) fn route(tail: &[&str], method: &Method, uri: &Uri) -> Result<Route, 
         subresource: String::new(),
         name: String::new(),
     };
-    let destination = match series(method, uri) {
+    let destination = match series(method, query) {
         Ok(selector) => Destination::External(ExternalMetric::new(namespace, name, selector)),
         Err(status) => Destination::Refused(Some(Group::External), status),
     };
     Ok(Route {
         action: Action {
-            verb: verb(method, uri),
+            verb: verb(method, query),
             target,
         },
         destination,
@@ -47,9 +48,9 @@ pub(super) fn route(tail: &[&str], method: &Method, uri: &Uri) -> Result<Route, 
 
 /// Kubernetes' word for what a method does to a resource of which no object is
 /// named.
-fn verb(method: &Method, uri: &Uri) -> String {
+fn verb(method: &Method, query: &Query<'_>) -> String {
     let verb = match *method {
-        Method::GET | Method::HEAD if is_watch(uri) => "watch",
+        Method::GET | Method::HEAD if is_watch(query) => "watch",
         Method::GET | Method::HEAD => "list",
         Method::POST => "create",
         Method::PUT => "update",
@@ -61,15 +62,15 @@ fn verb(method: &Method, uri: &Uri) -> String {
 }
 
 /// The series of the metric that the request wants to read.
-fn series(method: &Method, uri: &Uri) -> Result<Selector, Status> {
+fn series(method: &Method, query: &Query<'_>) -> Result<Selector, Status> {
     if method != Method::GET {
         return Err(Status::method_not_allowed());
     }
-    if is_watch(uri) {
+    if is_watch(query) {
         return Err(Status::not_watchable());
     }
-    list_options::check(uri)?;
-    selector(uri, "labelSelector")
+    list_options::check(query)?;
+    selector(query, "labelSelector")
 }
 
 #[cfg(test)]

@@ -4,19 +4,18 @@
 //! The rules are those of
 //! [ListOptions](https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apimachinery/pkg/apis/meta/internalversion/validation/validation.go).
 
-use http::Uri;
-
 use super::{bad_request, check_timeout};
 use crate::{
-    Status, query,
+    Status,
+    query::Query,
     status::{Cause, Reason, StatusDetails},
 };
 
 /// Whether the options can be read, and go together.
-pub(super) fn check(uri: &Uri) -> Result<(), Status> {
-    check_timeout(uri)?;
+pub(super) fn check(query: &Query<'_>) -> Result<(), Status> {
+    check_timeout(query)?;
     for number in ["limit", "timeoutSeconds"] {
-        match query::parameter(uri, number) {
+        match query.value(number) {
             Some(text) if text.parse::<i64>().is_err() => {
                 return Err(bad_request(format!(
                     "the `{number}` of the request is `{text}`, which is no whole number"
@@ -25,10 +24,10 @@ pub(super) fn check(uri: &Uri) -> Result<(), Status> {
             _ => {}
         }
     }
-    if let Some(fields) = query::parameter(uri, "fieldSelector") {
+    if let Some(fields) = query.value("fieldSelector") {
         check_fields(&fields)?;
     }
-    let causes = conflicts(uri);
+    let causes = conflicts(query);
     if causes.is_empty() {
         Ok(())
     } else {
@@ -38,8 +37,9 @@ pub(super) fn check(uri: &Uri) -> Result<(), Status> {
 
 /// Whether the client wants to hear of changes. A parameter that stands there means
 /// yes, if it does not say otherwise.
-pub(super) fn is_watch(uri: &Uri) -> bool {
-    query::parameter(uri, "watch")
+pub(super) fn is_watch(query: &Query<'_>) -> bool {
+    query
+        .value("watch")
         .is_some_and(|said| said != "0" && !said.eq_ignore_ascii_case("false"))
 }
 
@@ -65,8 +65,8 @@ fn check_fields(selector: &str) -> Result<(), Status> {
 }
 
 /// What contradicts each other, in Kubernetes' words.
-fn conflicts(uri: &Uri) -> Vec<Cause> {
-    let said = |name| query::parameter(uri, name).filter(|text| !text.is_empty());
+fn conflicts(query: &Query<'_>) -> Vec<Cause> {
+    let said = |name| query.value(name).filter(|text| !text.is_empty());
     let mut causes = Vec::new();
     if let Some(rule) = said("resourceVersionMatch") {
         let version = said("resourceVersion");
@@ -91,7 +91,7 @@ fn conflicts(uri: &Uri) -> Vec<Cause> {
         }
     }
     // Even where it is denied.
-    if query::parameter(uri, "sendInitialEvents").is_some() {
+    if query.value("sendInitialEvents").is_some() {
         causes.push(Cause::forbidden(
             "sendInitialEvents",
             "sendInitialEvents is forbidden for list",
@@ -125,11 +125,13 @@ fn invalid(causes: Vec<Cause>) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+
     use super::*;
 
     fn told(options: &str) -> Option<(u16, String)> {
-        let uri = format!("/?{options}").parse().unwrap();
-        let status = check(&uri).err()?;
+        let uri: Uri = format!("/?{options}").parse().unwrap();
+        let status = check(&Query::of(&uri)).err()?;
         Some((status.code().as_u16(), status.message))
     }
 
@@ -240,8 +242,8 @@ mod tests {
             ("watch=1", true),
             ("watch=yes", true),
         ] {
-            let uri = format!("/?{options}").parse().unwrap();
-            assert_eq!(is_watch(&uri), is, "{options}");
+            let uri: Uri = format!("/?{options}").parse().unwrap();
+            assert_eq!(is_watch(&Query::of(&uri)), is, "{options}");
         }
     }
 }

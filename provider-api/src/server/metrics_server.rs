@@ -6,13 +6,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use rustls::server::ResolvesServerCert;
 use tokio::task::JoinSet;
-use tower::ServiceBuilder;
+use tower::Layer;
 use tracing::{info, warn};
 
 use super::{Ended, Limits, Server, ServerError, ServingCertificate, supervise::Task};
 use crate::{
     AccessLog, Action, Answering, Authenticate, Authenticator, Authorize, Authorizer, CatchPanic,
-    Check, Clock, Deadline, Decision, Impersonate, InFlightLimit, MetricsApi, MetricsPage,
+    Check, Clock, Deadline, Decision, Impersonate, InFlightLimit, Layers, MetricsApi, MetricsPage,
     RequestId, ServerMetrics, Undecided, User,
 };
 
@@ -195,27 +195,26 @@ fn stack<B: Send + 'static>(
     metrics: &ServerMetrics,
     clock: Arc<dyn Clock>,
 ) -> impl Answering<B> {
-    ServiceBuilder::new()
-        // Every request has a name that the client and the log share,
-        .layer(RequestId::default())
+    // Every request has a name that the client and the log share,
+    Layers::of(RequestId::default())
         // has a line in the log, whatever becomes of it below,
-        .layer(AccessLog::new(Arc::clone(&clock)))
+        .then(AccessLog::new(Arc::clone(&clock)))
         // and is counted.
-        .layer(metrics.clone())
+        .then(metrics.clone())
         // A panic costs one request; below these two, so that they see it.
-        .layer(CatchPanic)
+        .then(CatchPanic)
         // Too much at once is refused before it costs anything,
-        .layer(InFlightLimit::default())
+        .then(InFlightLimit::default())
         // and what takes too long is given up: asking who somebody is takes time.
-        .layer(Deadline::default())
+        .then(Deadline::default())
         // Who asks, and as whom,
-        .layer(Authenticate::by(authenticators))
-        .layer(Impersonate::by(Arc::clone(&authorizer)))
+        .then(Authenticate::by(authenticators))
+        .then(Impersonate::by(Arc::clone(&authorizer)))
         // and whether they may, before they learn what there is.
-        .layer(Authorize::by(authorizer))
+        .then(Authorize::by(authorizer))
         // What was counted, for those who may read it.
-        .layer(metrics.page())
-        .service(api.listing_by(clock).beside(MetricsPage::PATH))
+        .then(metrics.page())
+        .layer(api.listing_by(clock).beside(MetricsPage::PATH))
 }
 
 /// May read everything.

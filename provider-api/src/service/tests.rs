@@ -184,7 +184,7 @@ async fn people_get_indented_values_and_refusals() {
 async fn what_was_authorized_is_what_is_answered() {
     let mut request = request("GET", &format!("{E}/x"));
     let authorized = Route::of(&Method::GET, &format!("{E}/depth").parse().unwrap());
-    request.extensions_mut().insert(authorized);
+    request.extensions_mut().insert(Arc::new(authorized));
     assert_eq!(answer(request).await.0, 200);
 }
 
