@@ -4,6 +4,8 @@
 mod datadog_metric;
 mod document;
 mod hpa;
+mod outline;
+mod unknown;
 
 use std::fmt;
 
@@ -11,7 +13,10 @@ use datadog_query::Query;
 use metrics_store::Template;
 use serde_json::Value;
 
-use self::document::{Document, documents};
+use self::{
+    document::{Document, documents},
+    outline::{Object, objects},
+};
 
 /// Something to tell of one place in a file.
 #[derive(Debug, PartialEq)]
@@ -40,7 +45,7 @@ pub(crate) enum Told {
 }
 
 /// Everything that there is to tell of a file's text, in its order. Objects of kinds that
-/// ask for no metrics are passed over.
+/// ask for no metrics are passed over; lists are gone through.
 pub(crate) fn check(text: &str, template: Template) -> Vec<Finding> {
     documents(text)
         .flat_map(|document| check_document(&document, template))
@@ -58,11 +63,19 @@ fn check_document(document: &Document<'_>, template: Template) -> Vec<Finding> {
             }];
         }
     };
-    let word = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
-    match (word("kind"), word("apiVersion")) {
+    objects(document, object)
+        .iter()
+        .flat_map(|object| check_object(document, object, template))
+        .collect()
+}
+
+fn check_object(document: &Document<'_>, object: &Object, template: Template) -> Vec<Finding> {
+    let word = |name: &str| object.value.get(name).and_then(Value::as_str);
+    let version = word("apiVersion").unwrap_or_default();
+    match (word("kind").unwrap_or_default(), version) {
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::check(document, object, template),
-        ("HorizontalPodAutoscaler", version) => hpa::of_another_version(document, &object, version),
-        ("DatadogMetric", _) => datadog_metric::check(document, &object),
+        ("HorizontalPodAutoscaler", version) => hpa::of_another_version(object, version),
+        ("DatadogMetric", _) => datadog_metric::check(document, object),
         _ => Vec::new(),
     }
 }
@@ -160,7 +173,7 @@ spec:
             [
                 "18:17: ok: HorizontalPodAutoscaler shop/web: avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30)",
                 "23:24: mistake: HorizontalPodAutoscaler shop/web: nginx.net.requests-per-s: a metric name holds letters, digits, `_` and `.`, not '-'",
-                "27:24: mistake: HorizontalPodAutoscaler shop/web: queue.depth: the target has neither a `value` nor an `averageValue`",
+                "27:24: mistake: HorizontalPodAutoscaler shop/web: queue.depth: external.target.averageValue: it is missing",
                 "27:24: warning: HorizontalPodAutoscaler shop/web: queue.depth: `queue:Mail` matches nothing: Datadog stores tags in small letters",
                 "27:24: ok: HorizontalPodAutoscaler shop/web: avg:queue.depth{queue:Mail}.rollup(30)",
             ]
@@ -200,6 +213,110 @@ spec: {}
                 "16:10: ok: DatadogMetric default/odd: avg:a{*}.smooth(2)",
                 "18:1: mistake: DatadogMetric default/none: spec.query is missing",
             ]
+        );
+    }
+
+    #[test]
+    fn an_autoscaler_in_a_list_is_checked_at_its_place() {
+        let printed = r#"apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Service, metadata: {name: web}}
+- apiVersion: autoscaling/v2
+  kind: HorizontalPodAutoscaler
+  metadata: {name: web}
+  spec:
+    maxReplicas: 3
+    scaleTargetRef: {kind: Deployment, name: web}
+    metrics:
+    - type: External
+      external:
+        metric: {name: queue-depth}
+        target: {type: Value, value: 9}
+- {apiVersion: autoscaling/v2beta2, kind: HorizontalPodAutoscaler, metadata: {name: old}}
+"#;
+        assert_eq!(
+            told(printed),
+            [
+                "14:24: mistake: HorizontalPodAutoscaler default/web: queue-depth: a metric name holds letters, digits, `_` and `.`, not '-'",
+                "16:3: mistake: HorizontalPodAutoscaler default/old: Kubernetes 1.26 and newer have no autoscaling/v2beta2: write it as autoscaling/v2",
+            ]
+        );
+        let answered = r#"{"kind":"HorizontalPodAutoscalerList","apiVersion":"autoscaling/v2","items":[
+            {"metadata":{"name":"web"},"spec":{"maxReplicas":1,"scaleTargetRef":{"kind":"Deployment","name":"web"},
+             "metrics":[{"type":"External","external":{"metric":{"name":"a"},"target":{"type":"Value","value":"1"}}}]}}]}"#;
+        assert_eq!(
+            told(answered),
+            ["3:73: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)"]
+        );
+    }
+
+    #[test]
+    fn what_an_api_server_refuses_is_told_of_the_metric_or_of_the_autoscaler() {
+        let text = r#"apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  minReplicas: 5
+  maxReplicas: 3
+  scaleTargetRef: {kind: Deployment, name: web}
+  metrics:
+  - type: external
+    external:
+      metric: {name: a, selektor: {matchLabels: {env: prod}}}
+      target: {type: Value, value: 9x}
+  - type: External
+    external:
+      metric: {name: a}
+      target: {type: Value, value: "0"}
+  - type: External
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: number}
+spec:
+  maxReplicas: 3
+  scaleTargetRef: {kind: Deployment, name: web}
+  metrics:
+  - type: External
+    external:
+      metric: {name: 12}
+      target: {type: Value, value: "9"}
+"#;
+        assert_eq!(
+            told(text),
+            [
+                "11:22: warning: HorizontalPodAutoscaler default/web: spec.metrics[0].external.metric.selektor is no field of an autoscaler, and Kubernetes ignores or refuses it",
+                "1:1: mistake: HorizontalPodAutoscaler default/web: spec.minReplicas: 5 is not between 0 and 3",
+                "11:22: mistake: HorizontalPodAutoscaler default/web: a: its type is `external`, and of `external` it is `External`",
+                "11:22: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)",
+                "15:22: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)",
+                "1:1: mistake: HorizontalPodAutoscaler default/web: spec.metrics[2]: its type is External, and `external` is missing",
+                "28:22: mistake: HorizontalPodAutoscaler default/number: spec.metrics[0]: invalid type: integer `12`, expected a string",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_query_of_several_lines_is_read_at_its_place() {
+        let metric = |query: &str| {
+            format!("kind: DatadogMetric\nmetadata: {{name: a}}\nspec:\n  query: {query}\n  x: y\n")
+        };
+        let places = [
+            "|\n    avg:a{*}\n    + avg:b",
+            ">-\n    avg:a{*}\n\n    + avg:b",
+            "avg:a{*}\n    + avg:b",
+            "\"avg:a{*}\n    + avg:b\"",
+        ]
+        .map(|query| {
+            told(&metric(query))[0]
+                .split(": ")
+                .next()
+                .map(str::to_owned)
+        });
+        assert_eq!(
+            places,
+            ["6:12", "7:12", "5:12", "5:12"].map(|place| Some(place.to_owned()))
         );
     }
 

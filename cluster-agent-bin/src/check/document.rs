@@ -1,7 +1,7 @@
 //! One document of a YAML file, and where it begins.
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::{Error, Location};
+use serde_saphyr::{Error, Location, UserMessageFormatter};
 
 use super::Place;
 
@@ -49,7 +49,10 @@ impl Document<'_> {
             let place = why
                 .location()
                 .map_or(self.begin(), |location| self.place(location));
-            let why = why.without_snippet().to_string();
+            let why = why.without_snippet();
+            let why = why.render_with_formatter(&UserMessageFormatter);
+            // It goes on with the place, and with the lines of the document by themselves.
+            let why = why.split(" at line ").next().unwrap_or_default();
             (place, why.lines().next().unwrap_or_default().to_owned())
         })
     }
@@ -73,25 +76,34 @@ impl Document<'_> {
         }
     }
 
-    /// The place of a character, counted from 1, of a text that stands at `location`. Of a
-    /// block of lines it is where the block begins.
-    pub(super) fn place_within(&self, location: Location, character: usize) -> Place {
-        let place = self.place(location);
-        let line = usize::try_from(location.line()).unwrap_or(usize::MAX);
-        let column = usize::try_from(location.column()).unwrap_or(usize::MAX);
-        let line = self
-            .text
-            .lines()
-            .nth(line.saturating_sub(1))
-            .unwrap_or_default();
-        let quote = match line.chars().nth(column.saturating_sub(1)) {
-            Some('|' | '>') | None => return place,
-            Some('\'' | '"') => 1,
-            Some(_) => 0,
+    /// The place of a character, counted from 1, of a text that stands at `location`. YAML
+    /// folds and indents lines, so what is blank may differ, and the rest is counted.
+    pub(super) fn place_within(&self, location: Location, text: &str, character: usize) -> Place {
+        let begin = self.place(location);
+        let (first, column) = (location.line().max(1), location.column().max(1));
+        let visible = (1..)
+            .zip(self.text.lines())
+            .filter(|(line, _)| *line >= first)
+            .flat_map(|(line, text)| (1..).zip(text.chars()).map(move |(at, c)| (line, at, c)))
+            .filter(|(line, at, _)| *line > first || *at >= column)
+            .filter(|(_, _, c)| !c.is_whitespace())
+            .map(|(line, column, c)| {
+                let line = self.before + line;
+                (Place { line, column }, c)
+            });
+        let mut visible = visible.peekable();
+        visible.next_if(|(_, c)| matches!(c, '\'' | '"'));
+        let before = text.chars().take(character.saturating_sub(1));
+        let before = before.filter(|c| !c.is_whitespace()).count();
+        let place = if character > text.trim_end().chars().count() {
+            let last = visible.nth(before.saturating_sub(1));
+            last.map(|(Place { line, column }, _)| Place {
+                line,
+                column: column + 1,
+            })
+        } else {
+            visible.nth(before).map(|(place, _)| place)
         };
-        Place {
-            column: place.column + quote + character as u64 - 1,
-            ..place
-        }
+        place.unwrap_or(begin)
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     collections::BTreeSet,
+    error::Error,
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use datadog_query::{Query, Window};
+use datadog_query::{NoValue, Query, Window};
 use provider_api::Clock;
 
 use super::Ended;
@@ -21,7 +22,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Manifests with HorizontalPodAutoscalers and DatadogMetrics, as YAML or JSON
+    /// Manifests with HorizontalPodAutoscalers and DatadogMetrics, as YAML or JSON; `-` is
+    /// what is piped in
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Ask Datadog each query once as well, and tell what came
@@ -34,31 +36,53 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
     let asking = Asking::of(variables)?;
     let mut out = io::stdout().lock();
     let mut findings = Vec::new();
+    let mut unread = 0;
     for file in &arguments.files {
-        let text = fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let text = match read(file) {
+            Ok(text) => text,
+            // The others are worth reading all the same.
+            Err(why) => {
+                writeln!(out, "{}: mistake: it cannot be read: {why}", file.display())?;
+                unread += 1;
+                continue;
+            }
+        };
         for finding in check(&text, asking.template) {
             writeln!(out, "{}:{finding}", file.display())?;
             findings.push(finding);
         }
     }
     let queries: BTreeSet<&Query> = findings.iter().filter_map(asked).collect();
-    if arguments.live {
-        live(&mut out, &queries, &asking, variables)?;
-    }
+    let unanswered = match arguments.live {
+        true => live(&mut out, &queries, &asking, variables)?,
+        false => 0,
+    };
     let mistakes = findings
         .iter()
         .filter(|finding| finding.is_mistake())
-        .count();
-    match mistakes {
-        0 => {
-            writeln!(
-                out,
-                "no mistakes, {}",
-                counted(queries.len(), "query", "queries")
-            )?;
-            Ok(())
-        }
-        n => Err(counted(n, "mistake", "mistakes").into()),
+        .count()
+        + unread;
+    let mut wrong = Vec::new();
+    if mistakes > 0 {
+        wrong.push(counted(mistakes, "mistake", "mistakes"));
+    }
+    if unanswered > 0 {
+        let queries = counted(unanswered, "query", "queries");
+        wrong.push(format!("{queries} without an answer to serve"));
+    }
+    if !wrong.is_empty() {
+        return Err(wrong.join(", ").into());
+    }
+    let queries = counted(queries.len(), "query", "queries");
+    writeln!(out, "no mistakes, {queries}")?;
+    Ok(())
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    if file == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        fs::read_to_string(file)
     }
 }
 
@@ -73,25 +97,31 @@ fn counted(n: usize, one: &str, several: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { several })
 }
 
-/// Asks Datadog, as the agent would.
+/// Asks Datadog, as the agent would, and counts the queries that cannot be served for
+/// another reason than that nothing was sent lately.
 fn live(
     out: &mut impl Write,
     queries: &BTreeSet<&Query>,
     asking: &Asking,
     variables: &Variables,
-) -> Ended {
+) -> Result<usize, Box<dyn Error>> {
     let client = wiring::datadog(Datadog::of(variables)?)?;
     let now = WallClock::real().now();
     let span = asking.window.unsigned_abs();
     let window = Window::ending(now, span);
     let answers = block_on(client.values(queries.iter().copied().cloned(), window, now))?;
+    let mut unanswered = 0;
     for (query, answer) in &answers.by_query {
         match answer {
             Ok(point) => {
                 let age = (now - point.time).whole_seconds();
                 writeln!(out, "live: {query}: {}, {age} s old", point.value)?;
             }
-            Err(why) => writeln!(out, "live: {query}: no value: {}", chain(why))?,
+            Err(why) => {
+                writeln!(out, "live: {query}: no value: {}", chain(why))?;
+                let silent = matches!(why, NoValue::NoSeries { .. } | NoValue::NoPoint(_));
+                unanswered += usize::from(!silent);
+            }
         }
     }
     let period = asking.refresh_period.as_seconds_f64();
@@ -102,5 +132,5 @@ fn live(
         counted(queries.len(), "query", "queries"),
         counted(answers.calls as usize, "call", "calls"),
     )?;
-    Ok(())
+    Ok(unanswered)
 }
