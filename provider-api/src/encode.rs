@@ -42,6 +42,10 @@ pub struct Format {
     pretty: bool,
 }
 
+/// In a request's extensions: the format that it asks for.
+#[derive(Clone, Copy)]
+struct Agreed(Format);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Media {
     Json,
@@ -64,6 +68,9 @@ impl Format {
     /// # Errors
     /// 406 when the request accepts none of JSON, YAML and Kubernetes' protobuf.
     pub fn of<B>(request: &Request<B>) -> Result<Self, Status> {
+        if let Some(Agreed(format)) = request.extensions().get() {
+            return Ok(*format);
+        }
         Self::first_of(request, &[Media::Json, Media::Yaml, Media::Protobuf])
     }
 
@@ -76,6 +83,17 @@ impl Format {
     /// JSON where nothing else was agreed.
     pub fn of_status<B>(request: &Request<B>) -> Self {
         Self::of(request).unwrap_or_else(|_| Self::json(request))
+    }
+
+    /// The format for a [`Status`], found out once for those who may have to say one.
+    pub(crate) fn agreed<B>(request: &mut Request<B>) -> Self {
+        match Self::of(request) {
+            Ok(format) => {
+                request.extensions_mut().insert(Agreed(format));
+                format
+            }
+            Err(_) => Self::json(request),
+        }
     }
 
     /// Whatever is accepted, JSON.

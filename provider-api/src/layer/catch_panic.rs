@@ -1,6 +1,6 @@
 //! A panic costs one request.
 
-use std::{any::Any, panic::AssertUnwindSafe};
+use std::{any::Any, panic::AssertUnwindSafe, pin::pin};
 
 use futures_util::FutureExt;
 use http::Request;
@@ -33,17 +33,18 @@ impl<S> Layer<S> for CatchPanic {
 }
 
 impl<B: Send + 'static> Around<B> for CatchPanic {
-    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
-        let format = Format::of_status(&request);
-        let method = bounded(request.method().as_str()).into_owned();
-        let path = bounded(request.uri().path()).into_owned();
+    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
+        let format = Format::agreed(&mut request);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let audit_id = request.headers().get(AUDIT_ID).cloned();
+        // Pinned where it is: it is large, and would be moved into each of what follows.
+        let answer = pin!(below.answer(request));
         // The service is not used after a panic, so nobody sees it half changed.
-        let answer = AssertUnwindSafe(below.answer(request));
-        match answer.catch_unwind().await {
+        match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(answer) => answer,
             Err(panic) => {
-                error!(panic = message(&*panic), %method, path, ?audit_id, "a request ended in a panic, which is a bug");
+                let (method, path) = (bounded(method.as_str()), bounded(uri.path()));
+                error!(panic = message(&*panic), %method, path = &*path, ?audit_id, "a request ended in a panic, which is a bug");
                 Status::internal(FAILED).answer(format)
             }
         }

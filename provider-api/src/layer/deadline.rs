@@ -1,6 +1,6 @@
 //! An answer in time, or none.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use http::{Request, Uri};
 use tokio::time::timeout;
@@ -45,9 +45,12 @@ impl<S> Layer<S> for Deadline {
 }
 
 impl<B: Send + 'static> Around<B> for Deadline {
-    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
-        let format = Format::of_status(&request);
-        match timeout(self.time_for(request.uri()), below.answer(request)).await {
+    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
+        let format = Format::agreed(&mut request);
+        let time = self.time_for(request.uri());
+        // Pinned where it is: it is large, and would be moved into what follows.
+        let answer = pin!(below.answer(request));
+        match timeout(time, answer).await {
             Ok(answer) => answer,
             Err(_) => {
                 let mut answer = Status::timeout().answer(format);

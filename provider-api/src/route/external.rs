@@ -26,10 +26,10 @@ pub(super) fn route(tail: &[&str], method: &Method, query: &Query<'_>) -> Result
     let namespace: Namespace = parsed(namespace)?;
     let name: MetricName = parsed(name)?;
     let target = Target::Resource {
-        namespace: namespace.to_string(),
+        namespace: namespace.as_str().to_owned(),
         group: ExternalMetric::GROUP,
         version: ExternalMetric::VERSION,
-        resource: name.to_string(),
+        resource: name.as_str().to_owned(),
         subresource: String::new(),
         name: String::new(),
     };
