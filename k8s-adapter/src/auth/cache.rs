@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::Hash,
+    hash::{BuildHasher, Hash, RandomState},
     sync::Arc,
 };
 
@@ -14,90 +14,134 @@ use tokio::sync::OnceCell;
 /// at the same time share one question.
 pub(super) struct Cache<K, V, E> {
     capacity: usize,
+    hasher: RandomState,
     entries: Mutex<Entries<K, Cell<V, E>>>,
 }
 
 type Cell<V, E> = Arc<OnceCell<Result<V, E>>>;
 
-impl<K: Clone + Eq + Hash, V: Clone, E: Clone> Cache<K, V, E> {
+/// What is asked, lent. Only a question that is new is copied into its key.
+pub(super) trait Question<K>: Hash {
+    /// Whether this is the question of that key.
+    fn is(&self, key: &K) -> bool;
+    /// The key to remember it by.
+    fn key(&self) -> K;
+}
+
+impl<K: Clone + Eq + Hash> Question<K> for K {
+    fn is(&self, key: &K) -> bool {
+        self == key
+    }
+
+    fn key(&self) -> K {
+        self.clone()
+    }
+}
+
+impl<K, V: Clone, E: Clone> Cache<K, V, E> {
     /// What Kubernetes' own servers keep the API server's answers for.
     pub(super) const KEPT_FOR: Duration = Duration::seconds(10);
 
     pub(super) fn of(capacity: usize) -> Self {
         Self {
             capacity,
+            hasher: RandomState::new(),
             entries: Mutex::new(Entries {
-                by_key: HashMap::new(),
+                by_hash: HashMap::new(),
                 by_age: VecDeque::new(),
             }),
         }
     }
 
-    /// The answer to `key`, from memory or by asking. An error reaches all who
+    /// The answer to `question`, from memory or by asking. An error reaches all who
     /// wait for the same answer, and is not kept.
     pub(super) async fn get<F>(
         &self,
-        key: K,
+        question: &impl Question<K>,
         now: OffsetDateTime,
         ask: impl FnOnce() -> F,
     ) -> Result<V, E>
     where
         F: Future<Output = Result<V, E>>,
     {
+        let hash = self.hasher.hash_one(question);
         let cell = self
             .entries
             .lock()
-            .cell(&key, now, Self::KEPT_FOR, self.capacity);
+            .cell(question, hash, now, Self::KEPT_FOR, self.capacity);
         // A caller who goes away hands the question to the next who waits.
         let answer = cell.get_or_init(ask).await.clone();
         if answer.is_err() {
-            self.entries.lock().forget(&key, &cell);
+            self.entries.lock().forget(hash, &cell);
         }
         answer
     }
 }
 
 /// All entries live equally long, so the oldest is the first to go.
+///
+/// They are found by the hash of their question, which can be had of one that is lent.
+/// Of two questions with one hash, the later is remembered.
 struct Entries<K, C> {
-    by_key: HashMap<K, (OffsetDateTime, C)>,
-    by_age: VecDeque<(OffsetDateTime, K)>,
+    by_hash: HashMap<u64, Entry<K, C>>,
+    by_age: VecDeque<(OffsetDateTime, u64)>,
 }
 
-impl<K: Clone + Eq + Hash, V> Entries<K, Arc<V>> {
-    fn cell(&mut self, key: &K, now: OffsetDateTime, kept_for: Duration, capacity: usize) -> Arc<V>
+struct Entry<K, C> {
+    key: K,
+    since: OffsetDateTime,
+    cell: C,
+}
+
+impl<K, V> Entries<K, Arc<V>> {
+    fn cell(
+        &mut self,
+        question: &impl Question<K>,
+        hash: u64,
+        now: OffsetDateTime,
+        kept_for: Duration,
+        capacity: usize,
+    ) -> Arc<V>
     where
         V: Default,
     {
         // A clock that was set back makes an entry from the future; it is as good as expired.
         let is_fresh = |since: OffsetDateTime| (Duration::ZERO..kept_for).contains(&(now - since));
-        if let Some((since, cell)) = self.by_key.get(key)
-            && is_fresh(*since)
+        if let Some(entry) = self.by_hash.get(&hash)
+            && question.is(&entry.key)
+            && is_fresh(entry.since)
         {
-            return Arc::clone(cell);
+            return Arc::clone(&entry.cell);
         }
         while let Some((since, oldest)) = self.by_age.front() {
             if is_fresh(*since) && self.by_age.len() < capacity {
                 break;
             }
-            if self.by_key.get(oldest).is_some_and(|(own, _)| own == since) {
-                self.by_key.remove(oldest);
+            if self
+                .by_hash
+                .get(oldest)
+                .is_some_and(|own| own.since == *since)
+            {
+                self.by_hash.remove(oldest);
             }
             self.by_age.pop_front();
         }
         let cell = Arc::<V>::default();
-        self.by_key.insert(key.clone(), (now, Arc::clone(&cell)));
-        self.by_age.push_back((now, key.clone()));
+        let entry = Entry {
+            key: question.key(),
+            since: now,
+            cell: Arc::clone(&cell),
+        };
+        self.by_hash.insert(hash, entry);
+        self.by_age.push_back((now, hash));
         cell
     }
 
     /// Removes the entry unless it is a newer one already.
-    fn forget(&mut self, key: &K, cell: &Arc<V>) {
-        if self
-            .by_key
-            .get(key)
-            .is_some_and(|(_, own)| Arc::ptr_eq(own, cell))
-        {
-            self.by_key.remove(key);
+    fn forget(&mut self, hash: u64, cell: &Arc<V>) {
+        let entry = self.by_hash.get(&hash);
+        if entry.is_some_and(|own| Arc::ptr_eq(&own.cell, cell)) {
+            self.by_hash.remove(&hash);
         }
     }
 }
@@ -140,7 +184,7 @@ mod tests {
                 tokio::task::yield_now().await;
                 outcome.map(|()| self.questions.fetch_add(1, Ordering::Relaxed) + 1)
             };
-            self.cache.get(key, now, ask).await
+            self.cache.get(&key, now, ask).await
         }
     }
 
@@ -191,7 +235,17 @@ mod tests {
         assert_eq!(source.get("b", 0).await, Ok(2));
         assert_eq!(source.get("a", 0).await, Ok(4));
         let entries = source.cache.entries.lock();
-        assert_eq!((entries.by_key.len(), entries.by_age.len()), (2, 2));
+        assert_eq!((entries.by_hash.len(), entries.by_age.len()), (2, 2));
+    }
+
+    #[test]
+    fn questions_with_one_hash_have_each_its_own_answer() {
+        let cache = source(8).cache;
+        let mut entries = cache.entries.lock();
+        let mut cell = |key| entries.cell(&key, 7, NOW, Duration::SECOND, 8);
+        let (first, same, other) = (cell("a"), cell("a"), cell("b"));
+        assert!(Arc::ptr_eq(&first, &same));
+        assert!(!Arc::ptr_eq(&first, &other));
     }
 
     #[tokio::test]

@@ -9,7 +9,10 @@ use k8s_openapi::api::authorization::v1::{
 use kube_client::Client;
 use provider_api::{Action, Authorizer, Clock, Decision, Target, Undecided, User};
 
-use super::{cache::Cache, review};
+use super::{
+    cache::{Cache, Question},
+    review,
+};
 use crate::api_error::chain;
 
 const PATH: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews?timeout=10s";
@@ -60,10 +63,21 @@ impl Authorizer for SubjectAccess {
         if length(user, action) >= LONGEST_KEPT {
             return self.decision(user, action).await;
         }
-        let question = (user.clone(), action.clone());
         self.decisions
-            .get(question, self.clock.now(), || self.decision(user, action))
+            .get(&(user, action), self.clock.now(), || {
+                self.decision(user, action)
+            })
             .await
+    }
+}
+
+impl Question<(User, Action)> for (&User, &Action) {
+    fn is(&self, (user, action): &(User, Action)) -> bool {
+        *self == (user, action)
+    }
+
+    fn key(&self) -> (User, Action) {
+        (self.0.clone(), self.1.clone())
     }
 }
 

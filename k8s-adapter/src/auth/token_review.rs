@@ -73,13 +73,13 @@ impl Authenticator for BearerToken {
             return Ok(None);
         };
         let tag = hmac::sign(&self.key, token.as_bytes());
-        let tag = tag
+        let tag: [u8; 32] = tag
             .as_ref()
             .try_into()
             .expect("a tag of HMAC-SHA-256 is 32 bytes long");
         let user = self
             .verdicts
-            .get(tag, self.clock.now(), || self.verdict(token))
+            .get(&tag, self.clock.now(), || self.verdict(token))
             .await?;
         user.map(Some)
             .ok_or_else(|| Rejected("bearer token: the API server does not know it".to_owned()))
