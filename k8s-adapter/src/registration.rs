@@ -260,24 +260,36 @@ impl Registration {
             return Ok(kept);
         };
         let params = PostParams::default();
-        match found {
+        let outcome = match found {
             None => {
                 let made = kept::written(kept::empty(&self.secret), next.clone());
-                secrets.create(&params, &made).await.map_err(failed)?;
+                secrets.create(&params, &made).await
             }
             Some(found) => {
                 let renewed = kept::written(found, next.clone());
-                secrets
-                    .replace(&self.secret, &params, &renewed)
-                    .await
-                    .map_err(failed)?;
+                secrets.replace(&self.secret, &params, &renewed).await
             }
+        };
+        if let Err(error) = outcome {
+            self.show_meanwhile(&kept);
+            return Err(failed(error));
         }
         tracing::info!(
             "Secret {namespace}/{} holds a new certificate or authority",
             self.secret
         );
         Ok(next)
+    }
+
+    /// It was time to renew what is kept, and that failed. It may be good for weeks, and a
+    /// server that has just begun shows nothing better.
+    fn show_meanwhile(&self, kept: &OwnCertificate) {
+        if let Ok(certificate) = kept.serving()
+            && certificate.is_valid_at(self.clock.now()).is_ok()
+        {
+            self.shown.replace(certificate);
+            self.decided.store(true, Ordering::Relaxed);
+        }
     }
 }
 

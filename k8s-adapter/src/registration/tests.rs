@@ -243,6 +243,22 @@ async fn a_missing_right_is_named_and_nothing_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_cannot_be_renewed_is_shown_for_as_long_as_it_is_good() {
+    let cluster = Cluster::with(&ours());
+    cluster.registration().round().await.unwrap();
+    let kept: Secret = serde_json::from_value(cluster.object(SECRET)).unwrap();
+    let kept = kept::read(&kept).serving().unwrap();
+    cluster.objects.lock().unwrap().forbidden = Some("PUT");
+    for (days, good) in [(61, true), (30, false)] {
+        cluster.clock.advance(Duration::days(days));
+        let restarted = cluster.registration();
+        restarted.round().await.unwrap_err();
+        assert_eq!(restarted.decided.load(Ordering::Relaxed), good);
+        assert_eq!(!restarted.shown.replace(kept.clone()), good);
+    }
+}
+
+#[tokio::test]
 async fn an_api_service_that_changes_hands_meanwhile_is_not_written() {
     let cluster = Cluster::with(&ours());
     let registration = cluster.registration();
