@@ -1,0 +1,96 @@
+//! What Datadog is asked, and how often.
+
+use std::{num::NonZeroU32, str::FromStr};
+
+use datadog_query::{Aggregator, Budget, Rollup};
+use metrics_store::{Policy, Template};
+use time::Duration;
+
+use super::{Mistakes, Reader, Variables};
+
+/// What we ask, and how often.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    pub(crate) template: Template,
+    pub(crate) policy: Policy,
+    /// How often every query is asked.
+    pub(crate) refresh_period: Duration,
+    /// How far back a query looks.
+    pub(crate) window: Duration,
+    pub(crate) budget: Budget,
+}
+
+impl Asking {
+    /// What the queries are made of, without Datadog and without a cluster.
+    ///
+    /// # Errors
+    /// All mistakes in it.
+    pub(crate) fn of(variables: &Variables) -> Result<Self, Mistakes> {
+        let mut read = Reader::new(variables);
+        let asking = asking(&mut read);
+        read.finish()?;
+        Ok(asking)
+    }
+}
+
+/// The defaults of Datadog's cluster agent, in seconds.
+const ROLLUP: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+const MAX_AGE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
+const WINDOW: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
+const REFRESH_PERIOD: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+/// What the queries are made of, and how long their values count.
+pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
+    let rollup = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
+        "a whole number of seconds above 0",
+        ROLLUP,
+    );
+    let aggregator = read.parsed(
+        "DD_EXTERNAL_METRICS_AGGREGATOR",
+        "avg, sum, min or max",
+        Aggregator::Avg,
+    );
+    let max_age = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", MAX_AGE);
+    let window = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_BUCKET_SIZE", WINDOW);
+    let refresh_period = read.seconds(
+        "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD",
+        REFRESH_PERIOD,
+    );
+    let reserve = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_RATE_LIMIT_RESERVE",
+        "a whole number of percent from 0 to 90",
+        Percent(10),
+    );
+    let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
+    if refresh_period > policy.max_age() {
+        read.mistake(format!(
+            "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is {} s, and a value is too old after {} s: \
+             ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+            refresh_period.whole_seconds(),
+            policy.max_age().whole_seconds()
+        ));
+    }
+    Asking {
+        template: Template {
+            aggregator,
+            rollup: Rollup(rollup),
+        },
+        policy,
+        refresh_period,
+        // What may be served has to be asked for.
+        window: window.max(policy.max_age()),
+        budget: Budget::keeping_free(reserve.0),
+    }
+}
+
+/// A part of a limit that is left to others.
+struct Percent(u8);
+
+impl FromStr for Percent {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let percent = text.parse().ok().filter(|percent| *percent <= 90);
+        percent.map(Self).ok_or(())
+    }
+}

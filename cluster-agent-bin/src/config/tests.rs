@@ -1,0 +1,160 @@
+use datadog_query::Endpoint;
+use metrics_store::Policy;
+use time::Duration;
+
+use super::*;
+
+const KEYS: [(&str, &str); 2] = [
+    ("DD_API_KEY", "0123456789abcdef"),
+    ("DD_APP_KEY", "fedcba9876543210"),
+];
+
+fn variables(more: &[(&str, &str)]) -> Variables {
+    let all = KEYS.iter().chain(more);
+    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn mistakes(more: &[(&str, &str)]) -> String {
+    Config::of(&variables(more)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_keys_alone_are_enough() {
+    let config = Config::of(&variables(&[])).unwrap();
+    assert_eq!(
+        config.datadog.endpoint,
+        Endpoint::of_site("datadoghq.com").unwrap()
+    );
+    assert_eq!(
+        config.asking.policy,
+        Policy::up_to(Duration::seconds(120), Duration::seconds(30))
+    );
+    assert_eq!(
+        (config.asking.refresh_period, config.asking.window),
+        (Duration::seconds(30), Duration::seconds(300))
+    );
+    assert_eq!(config.server.port, 8443);
+}
+
+#[test]
+fn every_mistake_is_told_and_no_key_is_shown() {
+    let told = mistakes(&[
+        ("DD_APP_KEY", "with a blank"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_PORT", "84430"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "0"),
+        ("DD_EXTERNAL_METRICS_AGGREGATOR", "median"),
+    ]);
+    assert_eq!(
+        told,
+        "4 settings are wrong:\n  \
+         - DD_API_KEY or DD_APP_KEY: the application key holds a character that no key has, such as a blank or a line break\n  \
+         - DD_EXTERNAL_METRICS_PROVIDER_ROLLUP is `0`, and should be a whole number of seconds above 0\n  \
+         - DD_EXTERNAL_METRICS_AGGREGATOR is `median`, and should be avg, sum, min or max\n  \
+         - DD_EXTERNAL_METRICS_PROVIDER_PORT is `84430`, and should be a port"
+    );
+}
+
+#[test]
+fn a_missing_key_says_which() {
+    assert_eq!(
+        mistakes(&[("DD_APP_KEY", " ")]),
+        "DD_APP_KEY is not set: Datadog answers only with an application key"
+    );
+}
+
+#[test]
+fn the_providers_own_key_and_endpoint_come_before_the_agents() {
+    let config = Config::of(&variables(&[
+        ("DD_API_KEY", ""),
+        ("DD_EXTERNAL_METRICS_PROVIDER_API_KEY", "0123456789abcdef"),
+        ("DD_SITE", "datadoghq.eu"),
+        (
+            "DD_EXTERNAL_METRICS_PROVIDER_ENDPOINT",
+            "http://127.0.0.1:8126",
+        ),
+    ]));
+    assert_eq!(
+        config.unwrap().datadog.endpoint,
+        Endpoint::at("http://127.0.0.1:8126").unwrap()
+    );
+}
+
+#[test]
+fn nothing_that_is_printed_of_the_configuration_holds_a_key() {
+    let variables = variables(&[("DD_PROXY_HTTPS", "http://user:hunter2@proxy:3128")]);
+    let config = Config::of(&variables).unwrap();
+    let printed = format!("{config:?} {config:#?} {variables:?}");
+    for secret in ["0123456789abcdef", "fedcba9876543210", "hunter2"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}
+
+#[test]
+fn values_are_asked_for_before_the_last_ones_are_too_old() {
+    assert_eq!(
+        mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD", "121")]),
+        "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is 121 s, and a value is too old after 120 s: \
+         ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
+    );
+    // Buckets of ten minutes are served for half an hour, and asked for over as long.
+    let config = Config::of(&variables(&[(
+        "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
+        "600",
+    )]))
+    .unwrap();
+    assert_eq!(config.asking.window, Duration::minutes(30));
+}
+
+#[test]
+fn a_certificate_needs_its_key() {
+    let told = mistakes(&[(
+        "DD_EXTERNAL_METRICS_PROVIDER_CONFIG",
+        r#"{"tls-cert-file": "/tls.crt"}"#,
+    )]);
+    assert!(
+        told.ends_with("tls-cert-file and tls-private-key-file go together"),
+        "{told}"
+    );
+    let told = mistakes(&[(
+        "DD_EXTERNAL_METRICS_PROVIDER_CONFIG",
+        r#"{"audit-log-path": "-"}"#,
+    )]);
+    assert!(told.contains("unknown field `audit-log-path`"), "{told}");
+}
+
+#[test]
+fn a_port_among_the_flags_is_a_text_or_a_number() {
+    for (flags, port) in [
+        (r#"{"secure-port": "6443"}"#, 6443),
+        (r#"{"secure-port": 443}"#, 443),
+        ("{}", 8443),
+    ] {
+        let config = Config::of(&variables(&[(
+            "DD_EXTERNAL_METRICS_PROVIDER_CONFIG",
+            flags,
+        )]));
+        assert_eq!(config.unwrap().server.port, port, "{flags}");
+    }
+}
+
+#[test]
+fn a_setting_without_effect_is_remarked_unless_it_is_off() {
+    let variables = variables(&[
+        ("DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD", "true"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_WPA_CONTROLLER", "false"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "60"),
+    ]);
+    assert_eq!(
+        Config::of(&variables).unwrap().ignored,
+        ["DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD"]
+    );
+}
+
+#[test]
+fn the_agent_refuses_to_start_for_nothing() {
+    assert!(
+        mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_ENABLED", "False")])
+            .contains("serving external metrics is all this agent does")
+    );
+}

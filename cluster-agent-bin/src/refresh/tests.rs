@@ -1,0 +1,168 @@
+use std::{num::NonZeroU32, sync::Arc};
+
+use bytes::Bytes;
+use datadog_query::{
+    Aggregator, Endpoint, ExchangeError, Keys, Rollup,
+    simulator::{Scenario, Simulator},
+};
+use http::Request;
+use metrics_store::{Key, Policy, Template};
+use provider_api::ExternalMetric;
+use serde_json::json;
+
+use super::*;
+
+/// A store, a Datadog that knows `nginx.requests`, and the way between them.
+struct Scene {
+    store: Store,
+    datadog: Arc<Simulator>,
+    clock: WallClock,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let clock = WallClock::real();
+        let rollup = Rollup(const { NonZeroU32::new(30).expect("not zero") });
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup,
+        };
+        let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
+        let series = json!([{ "metric": "nginx.requests", "tags": { "app": "web" }, "shape": { "constant": 7 } }]);
+        let scenario: Scenario = serde_json::from_value(json!({ "series": series })).unwrap();
+        Self {
+            store: Store::new(template, policy, Arc::new(clock)),
+            datadog: Arc::new(Simulator::new(scenario, clock.now())),
+            clock,
+        }
+    }
+
+    fn demand(&self, metric: &str, selector: &str) -> ExternalMetric {
+        let (namespace, name) = ("shop".parse().unwrap(), metric.parse().unwrap());
+        let metric = ExternalMetric::new(namespace, name, selector.parse().unwrap());
+        let asker = ObjectReference {
+            kind: "HorizontalPodAutoscaler".into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+        };
+        self.store
+            .demand(Key {
+                asker,
+                metric: metric.clone(),
+            })
+            .unwrap();
+        metric
+    }
+
+    fn refresh(&self) -> Refresh<impl Exchange> {
+        let (datadog, clock) = (Arc::clone(&self.datadog), self.clock);
+        let exchange = tower::service_fn(move |request: Request<Bytes>| {
+            let answer = datadog.answer(&request, clock.now());
+            async { Ok::<_, ExchangeError>(answer.response) }
+        });
+        let keys = Keys::new(&"api-key".into(), &"app-key".into()).unwrap();
+        let client = Client::new(Endpoint::of_site("datadoghq.eu").unwrap(), keys, exchange);
+        Refresh::new(
+            self.store.clone(),
+            client,
+            Duration::minutes(5),
+            Budget::keeping_free(10),
+            self.clock,
+        )
+    }
+
+    /// What an HPA would be told: the value, or the message.
+    fn told(&self, metric: &ExternalMetric) -> Result<String, String> {
+        let read = self.store.read(metric, self.clock.now());
+        read.map(|sample| sample.value.to_string())
+            .map_err(|why| why.refusal(metric).to_string())
+    }
+
+    fn calls_to(&self, path: &str) -> usize {
+        self.datadog
+            .calls()
+            .iter()
+            .filter(|call| call.path == path)
+            .count()
+    }
+}
+
+#[tokio::test]
+async fn a_metric_that_is_silent_is_told_apart_from_one_that_does_not_exist() {
+    let scene = Scene::new();
+    let [good, silent, unknown] = [
+        ("nginx.requests", "app=web"),
+        ("nginx.requests", "app=shop"),
+        ("nginx.request", "app=web"),
+    ]
+    .map(|(metric, selector)| scene.demand(metric, selector));
+    let mut refresh = scene.refresh();
+    for _ in 0..2 {
+        assert_eq!(refresh.ask(scene.store.queries(), Vec::new()).await, None);
+    }
+    assert_eq!(scene.told(&good), Ok("7".to_owned()));
+    let told = scene.told(&silent).unwrap_err();
+    assert!(
+        told.contains("Datadog has no series for this query in the last 300 s"),
+        "{told}"
+    );
+    let told = scene.told(&unknown).unwrap_err();
+    assert!(
+        told.contains("Datadog has no metric of this name: check its spelling"),
+        "{told}"
+    );
+    // Whether a name exists is not asked at each refresh.
+    assert_eq!(scene.calls_to("/api/v1/metrics/nginx.request"), 1);
+    assert_eq!(scene.calls_to("/api/v1/metrics/nginx.requests"), 1);
+}
+
+#[tokio::test]
+async fn a_reached_limit_is_waited_out_for_as_long_as_datadog_says() {
+    let scene = Scene::new();
+    let metric = scene.demand("nginx.requests", "app=web");
+    let mut refresh = scene.refresh();
+    let faults = json!([{ "answer": "too_many_requests_at_edge" }]);
+    scene
+        .datadog
+        .set_faults(serde_json::from_value(faults).unwrap());
+    let patience = refresh.ask(scene.store.queries(), Vec::new()).await;
+    assert_eq!(patience, Some(Duration::minutes(1)));
+    assert!(
+        scene
+            .told(&metric)
+            .unwrap_err()
+            .contains("its rate limit is reached")
+    );
+
+    let faults = json!([{ "answer": "too_many_requests" }]);
+    scene
+        .datadog
+        .set_faults(serde_json::from_value(faults).unwrap());
+    let patience = refresh
+        .ask(scene.store.queries(), Vec::new())
+        .await
+        .unwrap();
+    assert!(
+        patience <= Duration::hours(1),
+        "the simulated limit is an hour's: {patience}"
+    );
+
+    scene.datadog.set_faults(Vec::new());
+    assert_eq!(refresh.ask(scene.store.queries(), Vec::new()).await, None);
+    assert_eq!(scene.told(&metric), Ok("7".to_owned()));
+}
+
+#[test]
+fn many_askers_are_counted_and_not_listed() {
+    let hpa = |name: &str| ObjectReference {
+        kind: "Hpa".into(),
+        namespace: "shop".into(),
+        name: name.into(),
+    };
+    let askers: BTreeSet<_> = ["a", "b", "c", "d", "e"].map(hpa).into();
+    assert_eq!(
+        some_of(&askers),
+        "Hpa shop/a, Hpa shop/b, Hpa shop/c and 2 more"
+    );
+    assert_eq!(some_of(&[hpa("a")].into()), "Hpa shop/a");
+}

@@ -1,0 +1,307 @@
+use std::num::NonZeroU32;
+
+use datadog_query::{Aggregator, Rollup};
+use proptest::prelude::*;
+use time::{Duration, macros::datetime};
+
+use super::*;
+
+fn at(seconds: i64) -> OffsetDateTime {
+    datetime!(2026-01-02 03:00 UTC) + Duration::seconds(seconds)
+}
+
+fn metric(text: &str) -> ExternalMetric {
+    let (namespace, name) = text.split_once('/').unwrap();
+    ExternalMetric::new(
+        namespace.parse().unwrap(),
+        name.parse().unwrap(),
+        "app=web".parse().unwrap(),
+    )
+}
+
+fn hpa(text: &str) -> ObjectReference {
+    let (namespace, name) = text.split_once('/').unwrap();
+    ObjectReference {
+        kind: "HorizontalPodAutoscaler".into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    }
+}
+
+fn key(asker: &str, asked: &str) -> Key {
+    Key {
+        asker: hpa(asker),
+        metric: metric(asked),
+    }
+}
+
+fn query(name: &str) -> Query {
+    Query::written(&format!("avg:{name}{{app:web}}.rollup(30)")).unwrap()
+}
+
+fn value(value: f64, seconds: i64) -> Answer {
+    Answer::Value(Point {
+        time: at(seconds),
+        value,
+    })
+}
+
+/// A synced ledger that keeps values for 120 s.
+fn ledger() -> Ledger {
+    let rollup = Rollup(NonZeroU32::new(30).unwrap());
+    let policy = Policy::up_to(Duration::seconds(120), Duration::seconds(30));
+    let mut ledger = Ledger::new(
+        Template {
+            aggregator: Aggregator::Avg,
+            rollup,
+        },
+        policy,
+    );
+    ledger.synced();
+    ledger
+}
+
+impl Ledger {
+    fn demanding(mut self, asker: &str, asked: &str) -> Self {
+        self.demand(key(asker, asked)).unwrap();
+        self
+    }
+
+    fn recorded(mut self, name: &str, answer: Answer, seconds: i64) -> Self {
+        self.record(&query(name), answer, at(seconds));
+        self
+    }
+
+    /// What an HPA reads: the value and its time, or the message.
+    fn told(&self, asked: &str, seconds: i64) -> Result<(String, OffsetDateTime), String> {
+        let metric = metric(asked);
+        let sample = self
+            .read(&metric, at(seconds))
+            .map_err(|why| why.refusal(&metric).to_string())?;
+        Ok((sample.value.to_string(), sample.time))
+    }
+}
+
+#[test]
+fn a_value_is_served_with_its_own_time_until_it_is_too_old() {
+    let ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .recorded("rps", value(12.5, 10), 40);
+    assert_eq!(
+        ledger.told("shop/rps", 40),
+        Ok(("12500m".to_owned(), at(10)))
+    );
+    assert_eq!(
+        ledger.told("shop/rps", 130),
+        Ok(("12500m".to_owned(), at(10)))
+    );
+    assert_eq!(
+        ledger.told("shop/rps", 131),
+        Err("avg:rps{app:web}.rollup(30): the newest value is of 2026-01-02T03:00:10Z, and only values up to 120 s \
+             old are served; check that the metric is still being sent, or raise \
+             DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
+            .to_owned())
+    );
+}
+
+#[test]
+fn a_failed_refresh_does_not_take_away_a_value_that_is_young_enough() {
+    let several = NoValue::NoSeries {
+        span: Duration::seconds(300).unsigned_abs(),
+    };
+    let ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .recorded("rps", value(12.0, 10), 40)
+        .recorded("rps", Answer::NoValue(several), 70);
+    assert_eq!(ledger.told("shop/rps", 100), Ok(("12".to_owned(), at(10))));
+    let refusal = ledger.told("shop/rps", 131).unwrap_err();
+    assert!(
+        refusal.ends_with("; the last value is of 2026-01-02T03:00:10Z"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_metric_of_another_namespace_is_not_served() {
+    let ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .recorded("rps", value(1.0, 0), 0);
+    assert!(
+        ledger
+            .told("other/rps", 0)
+            .unwrap_err()
+            .contains("no HorizontalPodAutoscaler in namespace other")
+    );
+}
+
+#[test]
+fn a_metric_is_not_called_unknown_before_the_first_sync() {
+    let mut ledger = ledger();
+    ledger.synced = false;
+    let asked = metric("shop/rps");
+    assert!(matches!(
+        ledger.read(&asked, at(0)),
+        Err(Unready::NotSynced)
+    ));
+    ledger.synced();
+    assert!(matches!(
+        ledger.read(&asked, at(0)),
+        Err(Unready::NotDemanded)
+    ));
+}
+
+#[test]
+fn equal_queries_of_several_autoscalers_are_asked_once_and_known_at_once() {
+    let mut ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .recorded("rps", value(3.0, 0), 0);
+    assert_eq!(
+        ledger.demand(key("other/web", "other/rps")),
+        Ok(false),
+        "Datadog has been asked already"
+    );
+    assert_eq!(ledger.queries(), [query("rps")]);
+    assert_eq!(ledger.told("other/rps", 0), Ok(("3".to_owned(), at(0))));
+}
+
+#[test]
+fn a_demand_stays_as_long_as_one_object_asks() {
+    let mut ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .demanding("shop/api", "shop/rps");
+    ledger.withdraw(&key("shop/web", "shop/rps"));
+    assert_eq!(ledger.queries(), [query("rps")]);
+    ledger.withdraw(&key("shop/api", "shop/rps"));
+    assert_eq!(ledger.queries(), []);
+    assert!(
+        ledger.record(&query("rps"), value(1.0, 0), at(0)).is_none(),
+        "it went while Datadog was asked"
+    );
+}
+
+#[test]
+fn a_turn_is_told_once_and_names_who_asks() {
+    let missing = || Answer::UnknownMetric;
+    let mut ledger = ledger().demanding("shop/web", "shop/rps");
+    let turn = ledger.record(&query("rps"), missing(), at(0)).unwrap();
+    assert_eq!(turn.askers, BTreeSet::from([hpa("shop/web")]));
+    assert_eq!(
+        turn.failing.as_deref(),
+        Some("Datadog has no metric of this name: check its spelling")
+    );
+    assert_eq!(ledger.record(&query("rps"), missing(), at(30)), None);
+    assert_eq!(
+        ledger
+            .record(&query("rps"), value(1.0, 60), at(60))
+            .unwrap()
+            .failing,
+        None
+    );
+    assert_eq!(ledger.record(&query("rps"), value(2.0, 90), at(90)), None);
+}
+
+#[test]
+fn a_name_with_capitals_is_served_to_whoever_asks_in_small_letters() {
+    let ledger = ledger().demanding("shop/web", "shop/Queue.Depth").recorded(
+        "Queue.Depth",
+        value(3.0, 0),
+        0,
+    );
+    for asked in ["shop/queue.depth", "shop/Queue.Depth"] {
+        assert_eq!(
+            ledger.told(asked, 0),
+            Ok(("3".to_owned(), at(0))),
+            "{asked}"
+        );
+    }
+}
+
+#[test]
+fn names_that_differ_in_capitals_alone_are_refused_as_long_as_both_are_asked_for() {
+    let mut ledger = ledger()
+        .demanding("shop/web", "shop/Queue.Depth")
+        .demanding("shop/api", "shop/queue.depth")
+        .recorded("queue.depth", value(3.0, 0), 0);
+    assert_eq!(
+        ledger.told("shop/queue.depth", 0),
+        Err("external metric shop/queue.depth{app=web}: HorizontalPodAutoscalers in namespace shop ask for `queue.depth` and `Queue.Depth`, and Kubernetes asks for each in small letters: let all of them write one name".to_owned())
+    );
+    ledger.withdraw(&key("shop/web", "shop/Queue.Depth"));
+    assert_eq!(
+        ledger.told("shop/queue.depth", 0),
+        Ok(("3".to_owned(), at(0)))
+    );
+}
+
+#[test]
+fn a_number_that_kubernetes_would_misread_is_no_value() {
+    let ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .recorded("rps", value(1e18, 0), 0);
+    let refusal = ledger.told("shop/rps", 0).unwrap_err();
+    assert!(
+        refusal.starts_with("avg:rps{app:web}.rollup(30): "),
+        "{refusal}"
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Demand(u8, u8),
+    Withdraw(u8, u8),
+    Value(u8, i64),
+    Missing(u8),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (0..3u8, 0..3u8).prop_map(|(asker, asked)| Event::Demand(asker, asked)),
+        (0..3u8, 0..3u8).prop_map(|(asker, asked)| Event::Withdraw(asker, asked)),
+        (0..3u8, 0..1000i64).prop_map(|(asked, value)| Event::Value(asked, value)),
+        (0..3u8).prop_map(Event::Missing),
+    ]
+}
+
+proptest! {
+    /// The ledger against a list of demands and the last value of each name.
+    #[test]
+    fn only_what_is_demanded_is_known_and_the_last_value_is_the_one_served(
+        events in prop::collection::vec((event(), 0..40i64), 0..60)
+    ) {
+        let mut ledger = ledger();
+        let mut demands = BTreeSet::new();
+        let mut values: HashMap<u8, (i64, i64)> = HashMap::new();
+        let mut now = 0;
+        for (event, passed) in events {
+            now += passed;
+            match event {
+                Event::Demand(asker, asked) => {
+                    demands.insert((asker, asked));
+                    ledger.demand(key(&format!("shop/{asker}"), &format!("shop/m{asked}"))).unwrap();
+                }
+                Event::Withdraw(asker, asked) => {
+                    demands.remove(&(asker, asked));
+                    ledger.withdraw(&key(&format!("shop/{asker}"), &format!("shop/m{asked}")));
+                }
+                Event::Value(asked, number) => {
+                    values.insert(asked, (number, now));
+                    ledger.record(&query(&format!("m{asked}")), value(number as f64, now), at(now));
+                }
+                Event::Missing(asked) => {
+                    ledger.record(&query(&format!("m{asked}")), Answer::UnknownMetric, at(now));
+                }
+            }
+            let demanded: BTreeSet<u8> = demands.iter().map(|(_, asked)| *asked).collect();
+            values.retain(|asked, _| demanded.contains(asked));
+            for asked in 0..3 {
+                let served = ledger.told(&format!("shop/m{asked}"), now).ok();
+                let expected = values.get(&asked).filter(|(_, time)| now - time <= 120);
+                let expected = expected.map(|(number, time)| (number.to_string(), at(*time)));
+                // Quantities print thousands with a suffix.
+                let expected = expected.map(|(number, time)| (number.replace("1000", "1k"), time));
+                prop_assert_eq!(served, expected);
+            }
+            prop_assert_eq!(ledger.queries().len(), demanded.len());
+        }
+    }
+}
