@@ -110,11 +110,9 @@ impl fmt::Display for Finding {
             Told::Warning(text) => ("warning", text.clone()),
             Told::Mistake(text) => ("mistake", text.clone()),
         };
-        write!(
-            f,
-            "{}:{}: {word}: {object}: {text}",
-            place.line, place.column
-        )
+        // The names in a manifest are not to steer the terminal.
+        let told = format!("{word}: {object}: {text}").replace(char::is_control, " ");
+        write!(f, "{}:{}: {told}", place.line, place.column)
     }
 }
 
@@ -331,6 +329,16 @@ spec:
         assert_eq!(
             old,
             "3:1: mistake: HorizontalPodAutoscaler default/old: Kubernetes 1.26 and newer have no autoscaling/v2beta2: write it as autoscaling/v2"
+        );
+    }
+
+    #[test]
+    fn a_name_does_not_steer_the_terminal() {
+        let text =
+            "kind: DatadogMetric\nmetadata: {name: \"a\\e[31m\"}\nspec: {query: \"avg:a{*}\"}\n";
+        assert_eq!(
+            told(text),
+            ["3:15: ok: DatadogMetric default/a [31m: avg:a{*}"]
         );
     }
 
