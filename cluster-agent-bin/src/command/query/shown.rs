@@ -115,7 +115,7 @@ fn chart(points: &[(Slot, Verdict)]) -> String {
         if low < high {
             [low, high]
         } else {
-            [low - 1.0, high + 1.0]
+            [low, high + 1.0]
         }
     };
     let times = bounds(|point| point.0);
@@ -209,6 +209,18 @@ mod tests {
              2026-01-01T00:01:00Z              null  no value\n\
              2026-01-01T00:01:30Z                 7  still open: it counts from 2026-01-01T00:02:00Z\n"
         );
+    }
+
+    #[test]
+    fn a_line_of_zeros_is_drawn_at_the_foot() {
+        let shown = shown(&[series(&[Some(0.0), Some(0.0)])]);
+        let labels: Vec<&str> = shown
+            .lines()
+            .filter_map(|line| line.split_once(['│', '└']))
+            .map(|(label, _)| label.trim())
+            .filter(|label| !label.is_empty())
+            .collect();
+        assert_eq!(labels, ["1", "0"]);
     }
 
     #[test]
