@@ -47,7 +47,16 @@ fn decoded(text: &str) -> Cow<'_, str> {
         let spaced = text.replace('+', " ");
         return Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned());
     }
-    percent_decode_str(text).decode_utf8_lossy()
+    unescaped(text)
+}
+
+/// Decoded as in a path, where a plus is a plus.
+pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
+    if text.contains('%') {
+        percent_decode_str(text).decode_utf8_lossy()
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Whether a parameter says yes; one that only stands there does.

@@ -11,7 +11,6 @@ mod tests;
 use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use http::{Method, Request, Uri};
-use percent_encoding::percent_decode_str;
 
 use crate::{
     Action, CustomMetric, ExternalMetric, InvalidName, Selector, Status, Target,
@@ -19,7 +18,7 @@ use crate::{
     group::Group,
     health::{Probe, ProbeRequest},
     openapi::Schema,
-    query::{Query, duration},
+    query::{Query, duration, unescaped},
     status::Reason,
 };
 
@@ -70,10 +69,7 @@ impl Route {
     /// Reads a request.
     pub fn of(method: &Method, uri: &Uri) -> Self {
         let path = uri.path().strip_prefix('/').unwrap_or(uri.path());
-        let segments: Vec<_> = path
-            .split('/')
-            .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
-            .collect();
+        let segments: Vec<_> = path.split('/').map(unescaped).collect();
         let mut names: Vec<_> = segments.iter().map(Cow::as_ref).collect();
         if let [first, .., ""] = names[..]
             && !first.is_empty()

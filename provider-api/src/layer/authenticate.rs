@@ -90,9 +90,9 @@ async fn sender(
 }
 
 /// Whoever is known belongs to `system:authenticated`. The API server may also
-/// vouch for a user that it does not know itself.
+/// vouch for a user that it does not know itself, who is in the other group.
 fn in_group(mut user: User) -> User {
-    if user != User::anonymous() && !user.is_in(AUTHENTICATED) && !user.is_in(UNAUTHENTICATED) {
+    if !user.is_in(AUTHENTICATED) && !user.is_in(UNAUTHENTICATED) {
         user.groups.push(AUTHENTICATED.to_owned());
     }
     user

@@ -47,9 +47,12 @@ impl<B: Send + 'static> Around<B> for RequestId {
     async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
         let id = match request.headers().get(AUDIT_ID) {
             Some(id) if is_sane(id) => id.clone(),
-            _ => self.fresh(),
+            _ => {
+                let id = self.fresh();
+                request.headers_mut().insert(AUDIT_ID, id.clone());
+                id
+            }
         };
-        request.headers_mut().insert(AUDIT_ID, id.clone());
         let mut answer = below.answer(request).await;
         answer.headers_mut().insert(AUDIT_ID, id);
         answer
