@@ -84,7 +84,7 @@ impl CaBundle {
         &self,
         chain: &[Vec<u8>],
         now: OffsetDateTime,
-    ) -> Result<Subject, Rejected> {
+    ) -> Result<Arc<Subject>, Rejected> {
         if let Some(subject) = self.verified.subject(chain, now) {
             return Ok(subject);
         }
@@ -99,9 +99,9 @@ impl CaBundle {
         self.verifier
             .verify_client_cert(own, intermediates, UnixTime::since_unix_epoch(since_epoch))
             .map_err(|error| Rejected(format!("client certificate: {error}")))?;
-        let subject = Subject::of(own)?;
+        let subject = Arc::new(Subject::of(own)?);
         if let Some(good) = all_good(&certificates) {
-            self.verified.insert(chain, good, subject.clone());
+            self.verified.insert(chain, good, Arc::clone(&subject));
         }
         Ok(subject)
     }
@@ -186,7 +186,7 @@ mod tests {
         let chain = authority.client("alice", &["ops", "dev"]);
         let subject = authority.bundle().verify(&chain, NOW).unwrap();
         assert_eq!(
-            subject,
+            *subject,
             Subject {
                 common_name: "alice".to_owned(),
                 organizations: vec!["ops".to_owned(), "dev".to_owned()]

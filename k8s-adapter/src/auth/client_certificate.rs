@@ -33,9 +33,9 @@ impl Authenticator for ClientCertificate {
             return Ok(None);
         }
         Ok(Some(User {
-            name: subject.common_name,
+            name: subject.common_name.clone(),
             uid: None,
-            groups: subject.organizations,
+            groups: subject.organizations.clone(),
             extra: BTreeMap::from([(
                 "authentication.kubernetes.io/credential-id".to_owned(),
                 vec![fingerprint(own)],

@@ -37,11 +37,11 @@ impl Authenticator for FrontProxy {
         if presented.certificates.is_empty() {
             return Ok(None);
         }
-        let name = request_header
+        let subject = request_header
             .ca
-            .verify(presented.certificates, self.clock.now())?
-            .common_name;
-        if !request_header.allowed_names.is_empty() && !request_header.allowed_names.contains(&name)
+            .verify(presented.certificates, self.clock.now())?;
+        let name = &subject.common_name;
+        if !request_header.allowed_names.is_empty() && !request_header.allowed_names.contains(name)
         {
             return Err(Rejected(format!(
                 "front proxy: certificates of {name:?} are not among the allowed names"

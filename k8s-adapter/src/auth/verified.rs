@@ -1,7 +1,7 @@
 //! Chains that an authority was found to vouch for, so that it is found out once for each
 //! client and not for each of its requests.
 
-use std::{collections::VecDeque, ops::RangeInclusive};
+use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc};
 
 use parking_lot::RwLock;
 use time::OffsetDateTime;
@@ -20,16 +20,16 @@ struct Chain {
     certificates: Vec<Vec<u8>>,
     /// When all of them are good.
     good: RangeInclusive<OffsetDateTime>,
-    subject: Subject,
+    subject: Arc<Subject>,
 }
 
 impl Verified {
     /// The subject of a chain that was verified before, and is good at `now`.
-    pub(super) fn subject(&self, chain: &[Vec<u8>], now: OffsetDateTime) -> Option<Subject> {
+    pub(super) fn subject(&self, chain: &[Vec<u8>], now: OffsetDateTime) -> Option<Arc<Subject>> {
         let chains = self.0.read();
         let mut known = chains.iter().filter(|known| known.good.contains(&now));
         let known = known.find(|known| known.certificates == chain)?;
-        Some(known.subject.clone())
+        Some(Arc::clone(&known.subject))
     }
 
     /// Remembers a chain that was verified, in place of the oldest one.
@@ -37,7 +37,7 @@ impl Verified {
         &self,
         chain: &[Vec<u8>],
         good: RangeInclusive<OffsetDateTime>,
-        subject: Subject,
+        subject: Arc<Subject>,
     ) {
         let mut chains = self.0.write();
         if chains.len() == CAPACITY {
