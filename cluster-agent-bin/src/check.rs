@@ -266,7 +266,7 @@ spec:
   - type: External
     external:
       metric: {name: a}
-      target: {type: Value, value: "0"}
+      target: {value: "0", averageValue: "1"}
   - type: External
 ---
 apiVersion: autoscaling/v2
@@ -288,6 +288,8 @@ spec:
                 "1:1: mistake: HorizontalPodAutoscaler default/web: spec.minReplicas: 5 is not between 0 and 3",
                 "11:22: mistake: HorizontalPodAutoscaler default/web: a: its type is `external`, and of `external` it is `External`",
                 "11:22: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)",
+                "15:22: mistake: HorizontalPodAutoscaler default/web: a: external.target: it has a `value` and an `averageValue`, and one is wanted",
+                "15:22: mistake: HorizontalPodAutoscaler default/web: a: external.target.type: it is ``: write Value or AverageValue",
                 "15:22: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)",
                 "1:1: mistake: HorizontalPodAutoscaler default/web: spec.metrics[2]: its type is External, and `external` is missing",
                 "28:22: mistake: HorizontalPodAutoscaler default/number: spec.metrics[0]: invalid type: integer `12`, expected a string",

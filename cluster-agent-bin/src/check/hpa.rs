@@ -117,6 +117,19 @@ fn of_metric(
         let wrong = format!("{name}: its type is `{type_}`, and of `external` it is `External`");
         tell(Told::Mistake(wrong));
     }
+    let target = &external.target;
+    if target.value.is_some() && target.average_value.is_some() {
+        tell(Told::Mistake(format!(
+            "{name}: external.target: it has a `value` and an `averageValue`, and one is wanted"
+        )));
+    }
+    let found = &target.type_;
+    // Kubernetes takes the third as well, and goes by what else stands there.
+    if !["Value", "AverageValue", "Utilization"].contains(&found.as_str()) {
+        tell(Told::Mistake(format!(
+            "{name}: external.target.type: it is `{found}`: write Value or AverageValue"
+        )));
+    }
     for problem in problems {
         let why = crate::chain(&problem.why);
         tell(Told::Mistake(format!("{name}: {why}")));
