@@ -1,8 +1,12 @@
 //! A HorizontalPodAutoscaler and its external metrics.
 
+use std::error::Error;
+
 use datadog_query::parse;
-use k8s_adapter::{Asked, Autoscaler, InvalidField, demands_of};
-use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, MetricSpec};
+use k8s_adapter::{Asked, Autoscaler, InvalidAutoscaler, InvalidField, demands_of};
+use k8s_openapi::api::autoscaling::v2::{
+    ExternalMetricSource, HorizontalPodAutoscaler, MetricSpec,
+};
 use metrics_store::Template;
 
 use super::{Document, Finding, Object, Place, Told, named, unknown::unknown};
@@ -87,7 +91,7 @@ enum Of {
     Autoscaler(Told),
 }
 
-/// One metric alone, by the rules that the agent itself and the demo's autoscaler go by.
+/// One metric alone.
 fn of_metric(
     hpa: &HorizontalPodAutoscaler,
     metric: &MetricSpec,
@@ -106,59 +110,70 @@ fn of_metric(
     if let Some(spec) = &mut alone.spec {
         spec.metrics = Some(vec![metric.clone()]);
     }
-    let Asked {
-        demands, problems, ..
-    } = demands_of(&alone);
     let name = &external.metric.name;
-    let mut told = Vec::new();
-    let mut tell = |told_of: Told| told.push(Of::Metric(told_of));
-    let type_ = &metric.type_;
-    if type_ != "External" {
-        let wrong = format!("{name}: its type is `{type_}`, and of `external` it is `External`");
-        tell(Told::Mistake(wrong));
+    let mut told: Vec<_> = invalid(&alone, name).into_iter().collect();
+    let of_metric = refused(&metric.type_, external)
+        .into_iter()
+        .map(|why| Told::Mistake(format!("{name}: {why}")))
+        .chain(asked(&alone, name, template));
+    told.extend(of_metric.map(Of::Metric));
+    told
+}
+
+/// What the demo's autoscaler finds, save for the metric itself.
+fn invalid(alone: &HorizontalPodAutoscaler, name: &str) -> Option<Of> {
+    let InvalidAutoscaler { field, why, .. } = Autoscaler::of(alone).err()?;
+    match (field.strip_prefix("spec.metrics[0]."), *why) {
+        (_, InvalidField::Metric(_)) => None,
+        (Some(field), why) => Some(Of::Metric(Told::Mistake(format!("{name}: {field}: {why}")))),
+        (None, why) => Some(Of::Autoscaler(Told::Mistake(format!("{field}: {why}")))),
     }
+}
+
+/// What an API server refuses, and an autoscaler would not mind.
+fn refused(type_: &str, external: &ExternalMetricSource) -> Vec<String> {
     let target = &external.target;
+    let mut refused = Vec::new();
+    if type_ != "External" {
+        refused.push(format!(
+            "its type is `{type_}`, and of `external` it is `External`"
+        ));
+    }
     if target.value.is_some() && target.average_value.is_some() {
-        tell(Told::Mistake(format!(
-            "{name}: external.target: it has a `value` and an `averageValue`, and one is wanted"
-        )));
+        let both = "external.target: it has a `value` and an `averageValue`, and one is wanted";
+        refused.push(both.to_owned());
     }
     let found = &target.type_;
     // Kubernetes takes the third as well, and goes by what else stands there.
     if !["Value", "AverageValue", "Utilization"].contains(&found.as_str()) {
-        tell(Told::Mistake(format!(
-            "{name}: external.target.type: it is `{found}`: write Value or AverageValue"
-        )));
+        refused.push(format!(
+            "external.target.type: it is `{found}`: write Value or AverageValue"
+        ));
     }
-    for problem in problems {
-        let why = crate::chain(&problem.why);
-        tell(Told::Mistake(format!("{name}: {why}")));
-    }
+    refused
+}
+
+/// What Datadog is asked, by the rules that the agent itself goes by.
+fn asked(alone: &HorizontalPodAutoscaler, name: &str, template: Template) -> Vec<Told> {
+    let Asked {
+        demands, problems, ..
+    } = demands_of(alone);
+    let mistake =
+        |why: &(dyn Error + 'static)| Told::Mistake(format!("{name}: {}", crate::chain(why)));
+    let mut told: Vec<_> = problems
+        .iter()
+        .map(|problem| mistake(&problem.why))
+        .collect();
     for demand in demands {
         match template.query(&demand.metric) {
-            Err(why) => tell(Told::Mistake(format!("{name}: {}", crate::chain(&why)))),
+            Err(why) => told.push(mistake(&why)),
             Ok(query) => {
                 let warnings = parse(query.text()).map(|parsed| parsed.warnings);
-                for warning in warnings.unwrap_or_default() {
-                    tell(Told::Warning(format!("{name}: {}", warning.message)));
-                }
-                tell(Told::Asks(query));
-            }
-        }
-    }
-    if let Err(invalid) = Autoscaler::of(&alone) {
-        let (field, why) = (&invalid.field, &invalid.why);
-        match (field.strip_prefix("spec.metrics[0]."), &**why) {
-            // It was a problem above.
-            (_, InvalidField::Metric(_)) => {}
-            (Some(field), why) => {
-                told.insert(
-                    0,
-                    Of::Metric(Told::Mistake(format!("{name}: {field}: {why}"))),
+                let warnings = warnings.unwrap_or_default().into_iter();
+                told.extend(
+                    warnings.map(|warning| Told::Warning(format!("{name}: {}", warning.message))),
                 );
-            }
-            (None, why) => {
-                told.insert(0, Of::Autoscaler(Told::Mistake(format!("{field}: {why}"))));
+                told.push(Told::Asks(query));
             }
         }
     }
