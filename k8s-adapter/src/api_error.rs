@@ -103,11 +103,19 @@ impl ApiError {
     }
 }
 
-/// An error and its causes on one line, for places that keep only a text.
+/// An error and its causes on one line, for places that keep only a text. Some libraries
+/// say their cause as well as naming it: what has been said is not said again.
 #[cfg(any(feature = "access", feature = "registration"))]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes.fold(error.to_string(), |said, cause| {
+        let cause = cause.to_string();
+        if said.contains(&cause) {
+            said
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -129,6 +137,17 @@ mod tests {
             answer(403).to_string(),
             "the API server forbids it (pods is forbidden): grant list and watch on pods"
         );
+    }
+
+    #[cfg(any(feature = "access", feature = "registration"))]
+    #[test]
+    fn a_chain_tells_every_cause_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the service failed: {0}")]
+        struct Failed(#[source] std::io::Error);
+        let failed = Failed(std::io::Error::other("no route"));
+        let unreachable = ApiError::Unreachable(Box::new(failed));
+        assert_eq!(chain(&unreachable).matches("no route").count(), 1);
     }
 
     #[test]
