@@ -220,12 +220,13 @@ impl fmt::Debug for OwnCertificate {
     }
 }
 
-/// The authorities of a bundle that are good now; what is no certificate is not one of them.
+/// The authorities of a bundle that are good now; what is no certificate, or none that may
+/// issue others, is not one of them.
 fn authorities(bundle: &str, now: OffsetDateTime) -> Vec<Read> {
     CertificateDer::pem_slice_iter(bundle.as_bytes())
         .filter_map(Result::ok)
         .filter_map(|der| Read::of(&der))
-        .filter(|read| read.is_good_at(now))
+        .filter(|read| read.is_authority && read.is_good_at(now))
         .collect()
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Certificate {
     pub(super) not_after: OffsetDateTime,
     /// The DNS names and IP addresses that it is for.
     pub(super) names: BTreeSet<String>,
+    /// Whether it may issue others.
+    pub(super) is_authority: bool,
     subject: Vec<u8>,
     issuer: Vec<u8>,
     public_key: Vec<u8>,
@@ -33,6 +35,7 @@ impl Certificate {
             not_before: read.validity().not_before.to_datetime(),
             not_after: read.validity().not_after.to_datetime(),
             names: names.unwrap_or_default().iter().filter_map(name).collect(),
+            is_authority: read.is_ca(),
             subject: read.subject().as_raw().to_vec(),
             issuer: read.issuer().as_raw().to_vec(),
             public_key: read.public_key().raw.to_vec(),

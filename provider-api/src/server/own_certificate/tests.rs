@@ -150,6 +150,19 @@ fn a_removed_authority_issues_after_everybody_has_heard_of_its_successor() {
 }
 
 #[test]
+fn a_certificate_that_may_issue_nothing_is_no_authority() {
+    let kept = first();
+    let wrong = OwnCertificate {
+        ca_bundle: kept.certificate.clone(),
+        ca_key: kept.key.clone(),
+        ..OwnCertificate::default()
+    };
+    let next = in_days(&wrong, 0).unwrap();
+    assert_eq!(verified(&next.ca_bundle, &next, NAME, NOW), Ok(()));
+    assert!(!next.ca_bundle.contains(&kept.certificate));
+}
+
+#[test]
 fn a_server_of_other_names_gets_another_certificate() {
     let others = ["other.shop.svc".to_owned()];
     let next = first().renewed(&others, Lifetimes::default(), NOW);
