@@ -150,12 +150,17 @@ fn peer(certificates: Option<&[CertificateDer<'static>]>) -> PeerCertificates {
     )
 }
 
+/// A user may be in hundreds of groups, and each is a line of its own behind a proxy that
+/// speaks HTTP/1.1.
+const HEADERS: usize = 512;
+
 /// What a client speaks that agreed on nothing else.
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
+        .max_headers(HEADERS)
         .max_header_size(limits.head_bytes as usize);
     builder
 }

@@ -81,6 +81,23 @@ async fn garbage_after_the_handshake_costs_its_own_connection() {
 }
 
 #[tokio::test]
+async fn a_user_of_hundreds_of_groups_is_served_over_http_1() {
+    let server = Running::start(Limits::default()).await;
+    let tls = client::handshake(server.address, &server.certificate, Protocol::Http1, None);
+    let mut tls = tls.await.unwrap();
+    let groups = "x-remote-group: one-of-many\r\n".repeat(400);
+    let request = format!("GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{groups}\r\n");
+    tls.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tls.read_to_end(&mut answer).await;
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+}
+
+#[tokio::test]
 async fn a_head_beyond_the_limit_is_refused() {
     let server = Running::start(Limits::default()).await;
     for protocol in [Protocol::Http1, Protocol::Http2] {
