@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     error::Error,
     fs,
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -14,7 +15,10 @@ use std::{
 };
 
 use clap::Parser;
+use http::Uri;
 use provider_api::conformance::{Handout, Program, Stub, Subject, listed, run};
+
+use tokio::net::TcpStream;
 
 use self::arguments::RunArguments;
 
@@ -53,10 +57,9 @@ fn main() -> ExitCode {
         (_, Err(why)) => Err(why.into()),
         (Command::Stub(arguments), Ok(runtime)) => runtime.block_on(stand_in(arguments)),
         (Command::Run(arguments), Ok(runtime)) => runtime.block_on(ask(*arguments)),
-        (Command::List, Ok(_)) => {
-            print!("{}", listed());
-            Ok(ExitCode::SUCCESS)
-        }
+        (Command::List, Ok(_)) => say(&listed())
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
     };
     match ended {
         Ok(code) => code,
@@ -84,7 +87,7 @@ async fn stand_in(arguments: StubArguments) -> Result<ExitCode, Box<dyn Error>> 
     for (name, content) in stub.files() {
         fs::write(dir.join(name), content)?;
     }
-    println!("{}", dir.join("kubeconfig").display());
+    say(&format!("{}\n", dir.join("kubeconfig").display()))?;
     std::future::pending().await
 }
 
@@ -96,7 +99,8 @@ async fn ask(arguments: RunArguments) -> Result<ExitCode, Box<dyn Error>> {
     };
     let surroundings = arguments.surroundings();
     let mut subject = Subject::new(&arguments.url, surroundings, handout, &this_run())?;
-    if !arguments.command.is_empty() {
+    let is_running = arguments.command.is_empty();
+    if !is_running {
         subject = subject.launched_by(Program(arguments.command));
     }
     if let (Some(certificate), Some(key)) = (arguments.certificate, arguments.key) {
@@ -105,11 +109,15 @@ async fn ask(arguments: RunArguments) -> Result<ExitCode, Box<dyn Error>> {
             fs::write(&certificate, &pair.certificate)
         }));
     }
+    // Without a command of its own, the server has to be there already.
+    if is_running {
+        reach(&arguments.url).await?;
+    }
     let report = run(&subject, &arguments.only).await;
     if report.lines.is_empty() {
         return Err(format!("no case has `{}` in its name", arguments.only).into());
     }
-    println!("{report}");
+    say(&format!("{report}\n"))?;
     if let Some(file) = arguments.junit {
         fs::write(file, report.junit())?;
     }
@@ -117,6 +125,24 @@ async fn ask(arguments: RunArguments) -> Result<ExitCode, Box<dyn Error>> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Whether somebody listens there: 42 failures would not say so.
+async fn reach(url: &str) -> Result<(), String> {
+    let uri: Uri = url.parse().map_err(|why| format!("{url}: {why}"))?;
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(443);
+    let connected = TcpStream::connect((host, port)).await;
+    let unreached = |why| format!("nobody answers at {url}: {why}");
+    connected.map(drop).map_err(unreached)
+}
+
+/// Whoever has read enough of it, as `head` does, is not failed for it.
+fn say(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why),
+        _ => Ok(()),
+    }
 }
 
 fn list(text: &str) -> Result<(String, PathBuf), String> {
