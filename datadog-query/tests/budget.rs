@@ -101,7 +101,10 @@ fn two_thousand_queries_live_within_what_the_others_leave() {
         println!("{limit} an hour: {planned:?}");
         assert_eq!(planned.refused, 0, "{limit}");
         // The others have half of it.
-        assert!(u64::from(planned.calls) <= limit * 3 / 2, "{limit}: {planned:?}");
+        assert!(
+            u64::from(planned.calls) <= limit * 3 / 2,
+            "{limit}: {planned:?}"
+        );
         assert!(
             planned.oldest <= Duration::from_secs(oldest),
             "{limit}: {planned:?}"
