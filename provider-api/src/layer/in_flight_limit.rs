@@ -13,24 +13,29 @@ use super::{
     around::{Answer, Around, Below, Layered},
     is_health,
 };
-use crate::{Format, Status};
+use crate::{Format, MASTERS, PeerCertificates, Status};
 
 /// Lets so many requests in at a time and refuses the others at once, with a
 /// request to come back in a second. Health checks are let in at any load.
 ///
-/// Kubernetes exempts the group `system:masters` as well. That is known only
-/// after authentication, which is what has to be protected here: it may cost a
-/// call to the API server.
+/// Kubernetes exempts the group `system:masters`, by which an API server finds out
+/// whether this one is there. Who is in it is known only after authentication, and that
+/// has to be protected here: it may cost a call to the API server. So whoever shows a
+/// client certificate and says to pass on a request of that group has as many places
+/// apart from everybody's; whether it is true is found out below, as for all.
 #[derive(Clone, Debug)]
 pub struct InFlightLimit {
-    places: Places,
+    everybody: Places,
+    masters: Places,
 }
 
 impl InFlightLimit {
-    /// At most `limit` requests at a time, over all clones and services made of it.
+    /// At most `limit` requests at a time, and as many of `system:masters`, over all clones
+    /// and services made of it.
     pub fn new(limit: usize) -> Self {
         Self {
-            places: Places(Arc::new(AtomicUsize::new(limit))),
+            everybody: Places::new(limit),
+            masters: Places::new(limit),
         }
     }
 }
@@ -55,13 +60,27 @@ impl<B: Send + 'static> Around<B> for InFlightLimit {
         if is_health(request.uri().path()) {
             return below.answer(request).await;
         }
-        let Some(_place) = self.places.take() else {
+        let places = if says_masters(&request) {
+            &self.masters
+        } else {
+            &self.everybody
+        };
+        let Some(_place) = places.take() else {
             let mut answer = Status::too_many_requests().answer(Format::of_status(&request));
             answer.extensions_mut().insert(Terminated);
             return answer;
         };
         below.answer(request).await
     }
+}
+
+/// Whether the request says that it is passed on for a member of `system:masters`, by
+/// somebody who may be the front proxy.
+fn says_masters<B>(request: &Request<B>) -> bool {
+    let certificates = request.extensions().get::<PeerCertificates>();
+    let shows_one = certificates.is_some_and(|shown| !shown.0.is_empty());
+    let mut groups = request.headers().get_all("x-remote-group").iter();
+    shows_one && groups.any(|group| group == MASTERS)
 }
 
 /// The places that are free.
@@ -74,6 +93,10 @@ struct Places(Arc<AtomicUsize>);
 struct Place(Places);
 
 impl Places {
+    fn new(free: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(free)))
+    }
+
     fn take(&self) -> Option<Place> {
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| {
@@ -121,6 +144,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn masters_have_places_of_their_own_if_they_show_a_certificate() {
+        let master = |certificates: &[Vec<u8>]| {
+            let mut request = get("/apis");
+            let group = http::HeaderValue::from_static(MASTERS);
+            request.headers_mut().insert("x-remote-group", group);
+            let shown = PeerCertificates(certificates.into());
+            request.extensions_mut().insert(shown);
+            request
+        };
+        let service = InFlightLimit::new(1).layer(silence());
+        let mut first = Box::pin(ask(service.clone(), get("/apis")));
+        assert!(first.as_mut().now_or_never().is_none());
+
+        let refused = ask(service.clone(), master(&[])).now_or_never();
+        assert_eq!(refused.expect("a header is no proof").code(), 429);
+        let own = [b"a certificate".to_vec()];
+        let mut let_in = Box::pin(ask(service.clone(), master(&own)));
+        assert!(let_in.as_mut().now_or_never().is_none(), "{ANSWERED}");
+        let refused = ask(service, master(&own)).now_or_never();
+        assert_eq!(refused.expect("there is no second place").code(), 429);
+    }
+
+    #[tokio::test]
     async fn a_client_that_goes_away_leaves_its_place_to_the_next() {
         let service = InFlightLimit::new(1).layer(silence());
         let mut first = Box::pin(ask(service.clone(), get("/apis")));
@@ -134,7 +180,7 @@ mod tests {
 
     #[test]
     fn as_many_places_are_free_as_were_given_back() {
-        let places = Places(Arc::new(AtomicUsize::new(2)));
+        let places = Places::new(2);
         let (first, second) = (places.take(), places.take());
         assert!(first.is_some() && second.is_some() && places.take().is_none());
         drop(first);

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     Action, Answering, Authenticate, Authorize, Authorizer, CatchPanic, Deadline, Decision,
-    Impersonate, InFlightLimit, Limits, MetricsApi, MetricsPage, RequestId, RotatingCertificate,
-    Server, ServerMetrics, ServingCertificate, Undecided, User,
+    Impersonate, InFlightLimit, Limits, MetricsApi, MetricsPage, PeerCertificates, RequestId,
+    RotatingCertificate, Server, ServerMetrics, ServingCertificate, Undecided, User,
     conformance::{Handout, Launch, Pair, Running},
 };
 
@@ -114,33 +114,32 @@ impl Suspect {
             Quirk::OneAtATime => InFlightLimit::new(1),
             _ => InFlightLimit::new(IN_FLIGHT),
         };
-        let slowly = below.clone();
-        let limited = limit.layer(service_fn(move |request: Request<Incoming>| {
-            let below = slowly.clone();
+        let limited = limit.layer(service_fn(move |mut request: Request<Incoming>| {
+            let below = below.clone();
             async move {
                 if fault.quirk == Quirk::OneAtATime {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
+                if let Some(Hidden(shown)) = request.extensions_mut().remove() {
+                    request.extensions_mut().insert(shown);
+                }
                 below.oneshot(request).await
             }
         }));
-        let by_rank = service_fn(move |request: Request<Incoming>| {
-            let groups = request.headers().get_all("x-remote-group");
-            let is_master = groups.iter().any(|group| group == crate::MASTERS);
-            let (below, limited) = (below.clone(), limited.clone());
-            async move {
-                if is_master && fault.quirk != Quirk::MastersLimited {
-                    below.oneshot(request).await
-                } else {
-                    limited.oneshot(request).await
-                }
+        let limited = service_fn(move |mut request: Request<Incoming>| {
+            // Without a certificate, the limit takes a master for everybody.
+            if fault.quirk == Quirk::MastersLimited
+                && let Some(shown) = request.extensions_mut().remove::<PeerCertificates>()
+            {
+                request.extensions_mut().insert(Hidden(shown));
             }
+            limited.clone().oneshot(request)
         });
         let good = ServiceBuilder::new()
             .layer(RequestId::default())
             .layer(metrics)
             .layer(CatchPanic)
-            .service(by_rank);
+            .service(limited);
         service_fn(move |request: Request<Incoming>| {
             let good = good.clone();
             async move {
@@ -155,6 +154,10 @@ impl Suspect {
         })
     }
 }
+
+/// What a client has shown, where a layer is not to see it.
+#[derive(Clone)]
+struct Hidden(PeerCertificates);
 
 #[async_trait]
 impl Launch for Suspect {
