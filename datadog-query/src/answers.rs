@@ -259,6 +259,7 @@ mod tests {
             query_index,
             interval: Some(Duration::from_secs(30)),
             scope: scope.to_owned(),
+            unit: None,
             points: vec![Slot {
                 time: START,
                 value: Some(value),

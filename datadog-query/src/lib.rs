@@ -68,6 +68,7 @@ mod scope;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 mod tag;
+mod unit;
 mod window;
 
 pub use metric::{InvalidMetricName, MetricName};
@@ -99,6 +100,8 @@ pub use leaf::{InvalidLeaf, Job, Leaf, LeafSettings};
 pub use client::Client;
 
 pub use reply::{Reply, Series, Slot};
+
+pub use unit::Unit;
 
 pub use rate_limit::RateLimit;
 

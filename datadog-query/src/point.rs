@@ -150,6 +150,7 @@ mod tests {
             query_index: Some(0),
             interval: Some(Duration::from_secs(10)),
             scope: "*".into(),
+            unit: None,
             points: points
                 .iter()
                 .map(|(second, value)| Slot {

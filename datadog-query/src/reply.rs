@@ -7,7 +7,12 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::{account::Account, error::Error, rate_limit::RateLimit};
+use crate::{
+    account::Account,
+    error::Error,
+    rate_limit::RateLimit,
+    unit::{self, Unit},
+};
 
 /// The permission that an application key with scopes needs for a query.
 const SCOPE: Option<&str> = Some("timeseries_query");
@@ -33,6 +38,8 @@ pub struct Series {
     /// The tags that the series was read over, those it is grouped by
     /// included.
     pub scope: String,
+    /// What it counts. The values are in this unit, as Datadog sent them.
+    pub unit: Option<Unit>,
     /// The buckets, usually from old to new.
     pub points: Vec<Slot>,
 }
@@ -86,6 +93,8 @@ struct RawSeries {
     query_index: Option<i64>,
     interval: Option<f64>,
     scope: Option<String>,
+    #[serde(default, deserialize_with = "unit::read")]
+    unit: Option<Unit>,
     pointlist: Vec<(f64, Option<f64>)>,
 }
 
@@ -109,6 +118,7 @@ impl TryFrom<RawSeries> for Series {
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
                 .filter(|width| !width.is_zero()),
             scope: raw.scope.unwrap_or_default(),
+            unit: raw.unit,
             points: points.collect::<Result<_, _>>()?,
         })
     }
@@ -152,6 +162,10 @@ mod tests {
                     query_index: Some(0),
                     interval: Some(Duration::from_secs(30)),
                     scope: "host:a,role:db".into(),
+                    unit: Some(Unit {
+                        name: Some("request".into()),
+                        per: None,
+                    }),
                     points: vec![
                         Slot {
                             time: datetime!(2026-01-01 00:00:00 UTC),
@@ -178,12 +192,27 @@ mod tests {
                 query_index: None,
                 interval: None,
                 scope: String::new(),
+                unit: None,
                 points: vec![Slot {
                     time: datetime!(2026-01-01 00:00:00 UTC),
                     value: Some(1.0)
                 }],
             }]
         );
+    }
+
+    #[test]
+    fn a_value_is_never_rescaled_to_its_unit() {
+        // In percent, and in a unit that is 1024 of another one.
+        for name in ["percent", "kibibyte"] {
+            let body = serde_json::json!({ "series": [{
+                "unit": [{ "name": name, "scale_factor": 1024.0 }, null],
+                "pointlist": [[1767225600000_i64, 12.5]],
+            }]});
+            let series = read(body.to_string()).unwrap().series.remove(0);
+            assert_eq!(series.unit.unwrap().to_string(), name);
+            assert_eq!(series.points[0].value, Some(12.5));
+        }
     }
 
     #[test]

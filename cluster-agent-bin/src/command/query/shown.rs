@@ -184,6 +184,7 @@ mod tests {
             query_index: Some(0),
             interval: Some(Duration::from_secs(30)),
             scope: "env:prod".to_owned(),
+            unit: None,
             points: (0..).zip(values).map(slot).collect(),
         }
     }
