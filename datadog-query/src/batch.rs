@@ -4,7 +4,7 @@ use std::{collections::HashSet, num::NonZeroUsize};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::query::Query;
+use crate::{api_version::ApiVersion, query::Query, request::v2};
 
 /// What each query costs on top of its own characters: the comma before it,
 /// escaped, and a margin.
@@ -34,6 +34,8 @@ pub struct BatchLimits {
     /// At most so many characters, escaped for the address, 16 more for each
     /// query included.
     pub characters: usize,
+    /// Version 2 has the queries in a body: at most so many bytes of it.
+    pub bytes: usize,
     /// At most so many calls of one round look for queries that spoil a call. A round
     /// that has used them up leaves the rest of the search to the next one.
     pub searches: u32,
@@ -44,6 +46,8 @@ impl Default for BatchLimits {
         Self {
             queries: const { NonZeroUsize::new(35).expect("35 is not zero") },
             characters: 7000,
+            // Far below what any proxy on the way takes for too large.
+            bytes: 64 * 1024,
             // Finds three bad queries among 35, whichever they are.
             searches: 40,
         }
@@ -57,6 +61,16 @@ pub fn batches(
     queries: impl IntoIterator<Item = Query>,
     limits: BatchLimits,
 ) -> (Vec<Batch>, Vec<Query>) {
+    cut(queries, limits, ApiVersion::V1)
+}
+
+/// The same for either version.
+pub(crate) fn cut(
+    queries: impl IntoIterator<Item = Query>,
+    limits: BatchLimits,
+    version: ApiVersion,
+) -> (Vec<Batch>, Vec<Query>) {
+    let whole = limits.room(version);
     let mut seen = HashSet::new();
     let mut batches: Vec<Batch> = Vec::new();
     let mut too_long = Vec::new();
@@ -65,8 +79,8 @@ pub fn batches(
         if !seen.insert(query.clone()) {
             continue;
         }
-        let cost = cost(&query);
-        if cost > limits.characters {
+        let cost = cost(&query, version);
+        if cost > whole {
             too_long.push(query);
             continue;
         }
@@ -77,16 +91,29 @@ pub fn batches(
             }
             _ => {
                 batches.push(Batch::of(query));
-                room = limits.characters - cost;
+                room = whole - cost;
             }
         }
     }
     (batches, too_long)
 }
 
-/// How many characters of a call a query takes.
-pub(crate) fn cost(query: &Query) -> usize {
-    escaped(query.text()).len() + EACH
+impl BatchLimits {
+    /// How many characters or bytes of queries a call holds.
+    pub(crate) fn room(&self, version: ApiVersion) -> usize {
+        match version {
+            ApiVersion::V1 => self.characters,
+            ApiVersion::V2 => self.bytes,
+        }
+    }
+}
+
+/// How much of that a query takes.
+pub(crate) fn cost(query: &Query, version: ApiVersion) -> usize {
+    match version {
+        ApiVersion::V1 => escaped(query.text()).len() + EACH,
+        ApiVersion::V2 => v2::cost(query),
+    }
 }
 
 /// The text as the value of a parameter in an address.

@@ -10,6 +10,7 @@ use tower::ServiceExt;
 
 use crate::{
     account::Account,
+    api_version::ApiVersion,
     batch::{Batch, BatchLimits},
     endpoint::Endpoint,
     error::Error,
@@ -29,6 +30,7 @@ mod values;
 pub struct Client<S> {
     account: Arc<Account>,
     limits: BatchLimits,
+    version: ApiVersion,
     exchange: S,
 }
 
@@ -40,6 +42,7 @@ impl<S> Client<S> {
         Self {
             account,
             limits: BatchLimits::default(),
+            version: ApiVersion::default(),
             exchange,
         }
     }
@@ -48,6 +51,12 @@ impl<S> Client<S> {
     #[must_use]
     pub fn with_limits(self, limits: BatchLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same client, asking the other route for queries.
+    #[must_use]
+    pub fn with_api_version(self, version: ApiVersion) -> Self {
+        Self { version, ..self }
     }
 
     /// Where it asks.
@@ -67,9 +76,10 @@ impl<S: Exchange> Client<S> {
         window: Window,
     ) -> impl Future<Output = Result<Reply, Error>> + Send + use<S> {
         let Account { endpoint, keys } = &*self.account;
-        let call = self.call(request::query(endpoint, keys, batch, window));
-        let account = Arc::clone(&self.account);
-        async move { Reply::read(&call.await?, &account) }
+        let version = self.version;
+        let call = self.call(request::query(endpoint, keys, version, batch, window));
+        let (account, batch) = (Arc::clone(&self.account), batch.clone());
+        async move { Reply::read(&call.await?, &account, version, &batch, window) }
     }
 
     /// Whether Datadog knows a metric of this name: whether anybody ever sent

@@ -48,6 +48,7 @@
 
 mod account;
 mod answers;
+mod api_version;
 mod batch;
 mod budget;
 mod client;
@@ -98,6 +99,8 @@ pub use exchange::{Exchange, ExchangeError};
 pub use leaf::{InvalidLeaf, Job, Leaf, LeafSettings};
 
 pub use client::Client;
+
+pub use api_version::{ApiVersion, InvalidApiVersion};
 
 pub use reply::{Reply, Series, Slot};
 

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::{
-    account::Account,
-    error::Error,
-    rate_limit::RateLimit,
-    unit::{self, Unit},
+    account::Account, api_version::ApiVersion, batch::Batch, error::Error, rate_limit::RateLimit,
+    unit::Unit, window::Window,
 };
+
+mod v1;
+mod v2;
+mod width;
 
 /// The permission that an application key with scopes needs for a query.
 const SCOPE: Option<&str> = Some("timeseries_query");
@@ -32,11 +33,11 @@ pub struct Reply {
 pub struct Series {
     /// The position in its batch of the query that this answers.
     pub query_index: Option<usize>,
-    /// The width of a bucket. Datadog's documentation says milliseconds; the
-    /// number that it sends counts seconds.
+    /// The width of a bucket. Answers of version 2 do not tell it: there it is what the query
+    /// asks for, or the distance of two values.
     pub interval: Option<Duration>,
     /// The tags that the series was read over, those it is grouped by
-    /// included.
+    /// included. Answers of version 2 tell these alone.
     pub scope: String,
     /// What it counts. The values are in this unit, as Datadog sent them.
     pub unit: Option<Unit>,
@@ -55,24 +56,21 @@ pub struct Slot {
 }
 
 impl Reply {
-    /// Reads the answer to a query call. Status 200 alone is no success.
-    pub(crate) fn read(response: &Response<Bytes>, account: &Account) -> Result<Self, Error> {
+    /// Reads the answer to a batch over a window.
+    pub(crate) fn read(
+        response: &Response<Bytes>,
+        account: &Account,
+        version: ApiVersion,
+        batch: &Batch,
+        window: Window,
+    ) -> Result<Self, Error> {
         if response.status() != StatusCode::OK {
             return Err(account.refusal(response, SCOPE));
         }
-        let body: Body = serde_json::from_slice(response.body())
-            .map_err(|error| account.malformed(&error.to_string()))?;
-        if body.status.is_some_and(|status| status != "ok") {
-            return Err(account.refusal(response, SCOPE));
-        }
-        let Some(series) = body.series else {
-            return Err(account.malformed("it holds no series"));
-        };
-        let series = series
-            .into_iter()
-            .map(Series::try_from)
-            .collect::<Result<_, _>>()
-            .map_err(|time| account.malformed(&format!("{time} ms is no time of a point")))?;
+        let series = match version {
+            ApiVersion::V1 => v1::series(response, account),
+            ApiVersion::V2 => v2::series(response, account, batch, window),
+        }?;
         Ok(Self {
             series,
             rate_limit: RateLimit::of(response.headers()),
@@ -80,190 +78,14 @@ impl Reply {
     }
 }
 
-/// The body as it comes. Datadog promises no field, so only what is used is
-/// read, and only what cannot be guessed is asked for.
-#[derive(Deserialize)]
-struct Body {
-    status: Option<String>,
-    series: Option<Vec<RawSeries>>,
-}
+/// A number that is no time of a point.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} ms is no time of a point")]
+struct NoTime(f64);
 
-#[derive(Deserialize)]
-struct RawSeries {
-    query_index: Option<i64>,
-    interval: Option<f64>,
-    scope: Option<String>,
-    #[serde(default, deserialize_with = "unit::read")]
-    unit: Option<Unit>,
-    pointlist: Vec<(f64, Option<f64>)>,
-}
-
-impl TryFrom<RawSeries> for Series {
-    /// The time in milliseconds that is none.
-    type Error = f64;
-
-    fn try_from(raw: RawSeries) -> Result<Self, f64> {
-        let points = raw.pointlist.into_iter().map(|(milliseconds, value)| {
-            // A number out of range becomes the largest one, which is no time.
-            let nanoseconds = i128::from(milliseconds as i64) * 1_000_000;
-            match OffsetDateTime::from_unix_timestamp_nanos(nanoseconds) {
-                Ok(time) => Ok(Slot { time, value }),
-                Err(_) => Err(milliseconds),
-            }
-        });
-        Ok(Self {
-            query_index: raw.query_index.and_then(|index| index.try_into().ok()),
-            interval: raw
-                .interval
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-                .filter(|width| !width.is_zero()),
-            scope: raw.scope.unwrap_or_default(),
-            unit: raw.unit,
-            points: points.collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::{endpoint::Endpoint, keys::Keys};
-
-    fn read(body: impl Into<Bytes>) -> Result<Reply, Error> {
-        let account = Account {
-            endpoint: Endpoint::of_site("datadoghq.eu").unwrap(),
-            keys: Keys::new(&"api".into(), &"app".into()).unwrap(),
-        };
-        Reply::read(&Response::new(body.into()), &account)
-    }
-
-    #[test]
-    fn a_whole_answer_is_read() {
-        // All fields of a recorded answer of 2020, with a hole added.
-        let reply = read(
-            r#"{"status":"ok","res_type":"time_series","resp_version":1,
-                "query":"avg:load{role:db}by{host}","from_date":1767225600000,
-                "to_date":1767225900000,"message":"","group_by":["host"],"series":[
-                {"metric":"load","display_name":"load","expression":"avg:load{host:a,role:db}",
-                 "scope":"host:a,role:db","tag_set":["host:a"],"query_index":0,"aggr":"avg",
-                 "unit":[{"family":"network","id":19,"name":"request","plural":"requests",
-                          "scale_factor":1.0,"short_name":"req"},null],
-                 "pointlist":[[1767225600000.0,10.5],[1767225630000.0,null]],
-                 "start":1767225600000,"end":1767225659000,"interval":30,"length":2,
-                 "attributes":{}}]}"#,
-        );
-        assert_eq!(
-            reply,
-            Ok(Reply {
-                series: vec![Series {
-                    query_index: Some(0),
-                    interval: Some(Duration::from_secs(30)),
-                    scope: "host:a,role:db".into(),
-                    unit: Some(Unit {
-                        name: Some("request".into()),
-                        per: None,
-                    }),
-                    points: vec![
-                        Slot {
-                            time: datetime!(2026-01-01 00:00:00 UTC),
-                            value: Some(10.5)
-                        },
-                        Slot {
-                            time: datetime!(2026-01-01 00:00:30 UTC),
-                            value: None
-                        },
-                    ],
-                }],
-                rate_limit: None,
-            })
-        );
-    }
-
-    #[test]
-    fn an_answer_of_bare_points_is_read() {
-        // After an answer that a user pasted, without status or interval.
-        let reply = read(r#"{"series":[{"pointlist":[[1767225600000,1]]}]}"#).unwrap();
-        assert_eq!(
-            reply.series,
-            [Series {
-                query_index: None,
-                interval: None,
-                scope: String::new(),
-                unit: None,
-                points: vec![Slot {
-                    time: datetime!(2026-01-01 00:00:00 UTC),
-                    value: Some(1.0)
-                }],
-            }]
-        );
-    }
-
-    #[test]
-    fn a_value_is_never_rescaled_to_its_unit() {
-        // In percent, and in a unit that is 1024 of another one.
-        for name in ["percent", "kibibyte"] {
-            let body = serde_json::json!({ "series": [{
-                "unit": [{ "name": name, "scale_factor": 1024.0 }, null],
-                "pointlist": [[1767225600000_i64, 12.5]],
-            }]});
-            let series = read(body.to_string()).unwrap().series.remove(0);
-            assert_eq!(series.unit.unwrap().to_string(), name);
-            assert_eq!(series.points[0].value, Some(12.5));
-        }
-    }
-
-    #[test]
-    fn an_answer_without_data_is_an_answer() {
-        let reply = read(r#"{"status":"ok","series":[],"times":[],"values":[]}"#).unwrap();
-        assert_eq!(reply.series, []);
-    }
-
-    #[test]
-    fn status_200_with_an_error_is_no_success() {
-        let refused = read(r#"{"status":"error","error":"Invalid query input:\n","series":[]}"#);
-        let text = "Invalid query input:".to_owned();
-        assert_eq!(refused, Err(Error::InvalidQuery { status: 200, text }));
-    }
-
-    #[test]
-    fn what_is_no_answer_of_datadog_is_malformed() {
-        for body in [
-            "",
-            "<html>log in to the guest network</html>",
-            "null",
-            "[]",
-            "{}",
-            r#"{"status":"ok"}"#,
-            r#"{"status":"ok","series":[{}]}"#,
-            r#"{"status":"ok","series":[{"pointlist":[[1e300,1]]}]}"#,
-            r#"{"status":"ok","series":[{"pointlist":[[0,NaN]]}]}"#,
-            r#"{"status":"ok","series":[{"pointlist":[[0,1"#,
-        ] {
-            assert!(
-                matches!(read(body), Err(Error::Malformed { .. })),
-                "{body}: {:?}",
-                read(body)
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(body);
-        }
-
-        #[test]
-        fn no_number_makes_it_panic(
-            index: i64, interval: f64, time in any::<f64>(), value in prop::option::of(any::<f64>()),
-        ) {
-            let body = serde_json::json!({ "series": [{
-                "query_index": index, "interval": interval, "pointlist": [[time, value]],
-            }]});
-            let _ = read(body.to_string());
-        }
-    }
+/// The instant so many milliseconds after the Unix epoch.
+fn instant(milliseconds: f64) -> Result<OffsetDateTime, NoTime> {
+    // A number out of range becomes the largest one, which is no time.
+    let nanoseconds = i128::from(milliseconds as i64) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(|_| NoTime(milliseconds))
 }

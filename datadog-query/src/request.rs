@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Request,
-    header::{ACCEPT, USER_AGENT},
+    header::{ACCEPT, CONTENT_TYPE, USER_AGENT},
+    request::Builder,
 };
 
 use crate::{
+    api_version::ApiVersion,
     batch::{Batch, escaped},
     endpoint::Endpoint,
     error::Error,
@@ -15,22 +17,32 @@ use crate::{
     window::Window,
 };
 
+pub(crate) mod v2;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("datadog-query/", env!("CARGO_PKG_VERSION")));
 
-/// `GET /api/v1/query`: many queries over one window.
+/// Many queries over one window.
 pub(crate) fn query(
     endpoint: &Endpoint,
     keys: &Keys,
+    version: ApiVersion,
     batch: &Batch,
     window: Window,
 ) -> Result<Request<Bytes>, Error> {
-    let (from, to, query) = (window.from(), window.to(), escaped(&batch.joined()));
-    get(
-        endpoint,
-        keys,
-        &format!("/api/v1/query?from={from}&to={to}&query={query}"),
-    )
+    match version {
+        ApiVersion::V1 => {
+            let (from, to, query) = (window.from(), window.to(), escaped(&batch.joined()));
+            let path = format!("/api/v1/query?from={from}&to={to}&query={query}");
+            get(endpoint, keys, &path)
+        }
+        ApiVersion::V2 => {
+            let post = Request::post(format!("{endpoint}{}", v2::PATH)).header(CONTENT_TYPE, JSON);
+            signed(post, endpoint, keys, v2::body(batch, window))
+        }
+    }
 }
 
 /// `GET /api/v1/metrics/{name}`: what is known of a metric.
@@ -48,12 +60,22 @@ pub(crate) fn validate(endpoint: &Endpoint, keys: &Keys) -> Result<Request<Bytes
 }
 
 fn get(endpoint: &Endpoint, keys: &Keys, path: &str) -> Result<Request<Bytes>, Error> {
-    Request::get(format!("{endpoint}{path}"))
+    let get = Request::get(format!("{endpoint}{path}"));
+    signed(get, endpoint, keys, Bytes::new())
+}
+
+fn signed(
+    request: Builder,
+    endpoint: &Endpoint,
+    keys: &Keys,
+    body: Bytes,
+) -> Result<Request<Bytes>, Error> {
+    request
         .header(HeaderName::from_static("dd-api-key"), keys.api())
         .header(HeaderName::from_static("dd-application-key"), keys.app())
-        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header(ACCEPT, JSON)
         .header(USER_AGENT, AGENT)
-        .body(Bytes::new())
+        .body(body)
         // All parts were checked when they were made: what is left to go
         // wrong is the length.
         .map_err(|_| Error::UriTooLong {
@@ -76,6 +98,10 @@ mod tests {
     };
 
     fn asked(texts: &[&str]) -> Result<Request<Bytes>, Error> {
+        asked_of(ApiVersion::V1, texts)
+    }
+
+    fn asked_of(version: ApiVersion, texts: &[&str]) -> Result<Request<Bytes>, Error> {
         let queries = texts.iter().map(|text| Query::written(text).unwrap());
         let limits = BatchLimits {
             characters: usize::MAX,
@@ -87,6 +113,7 @@ mod tests {
         query(
             &Endpoint::of_site("datadoghq.eu").unwrap(),
             &keys,
+            version,
             &batch,
             window,
         )
@@ -102,6 +129,21 @@ mod tests {
         );
         assert_eq!(request.headers()["dd-api-key"], "an-api-key");
         assert_eq!(request.headers()["dd-application-key"], "an-app-key");
+        assert!(!format!("{request:?}").contains("an-ap"), "{request:?}");
+    }
+
+    #[test]
+    fn a_batch_of_version_2_is_a_body_of_json_and_no_query_is_in_its_address() {
+        let request = asked_of(ApiVersion::V2, &["avg:a{b:c}"]).unwrap();
+        assert_eq!(
+            (request.method(), request.uri().to_string().as_str()),
+            (
+                &http::Method::POST,
+                "https://api.datadoghq.eu/api/v2/query/timeseries"
+            )
+        );
+        assert_eq!(request.headers()["content-type"], "application/json");
+        assert_eq!(request.headers()["dd-api-key"], "an-api-key");
         assert!(!format!("{request:?}").contains("an-ap"), "{request:?}");
     }
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::Client;
 use crate::{
     answers::{Answers, NoValue},
-    batch::{Batch, batches, cost},
+    batch::{Batch, cost, cut},
     exchange::Exchange,
     query::Query,
     window::Window,
@@ -31,14 +31,15 @@ impl<S: Exchange> Client<S> {
         now: OffsetDateTime,
     ) -> impl Future<Output = Answers> + Send + use<S, I> {
         let client = self.clone();
-        let limit = self.limits.characters;
+        let version = self.version;
+        let limit = self.limits.room(version);
         let mut searches = self.limits.searches;
-        let (batches, too_long) = batches(queries, self.limits);
+        let (batches, too_long) = cut(queries, self.limits, version);
         async move {
             let mut answers = Answers::default();
             for query in too_long {
                 let why = NoValue::TooLong {
-                    characters: cost(&query),
+                    characters: cost(&query, version),
                     limit,
                 };
                 answers.by_query.insert(query, Err(why));
@@ -129,6 +130,7 @@ mod tests {
             queries: NonZeroUsize::new(4).unwrap(),
             characters: 400,
             searches,
+            ..BatchLimits::default()
         };
         let client = Client::new(Endpoint::of_site("datadoghq.eu").unwrap(), keys, exchange)
             .with_limits(limits);
