@@ -125,7 +125,8 @@ impl Clients {
     }
 }
 
-async fn measured(
+/// What a server did while it was asked.
+pub(crate) async fn measured(
     server: &Process,
     asking: impl Future<Output = Outcome<Vec<Vec<Duration>>>>,
 ) -> Outcome<Load> {

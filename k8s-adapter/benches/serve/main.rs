@@ -2,19 +2,23 @@
 //! sends a request and whether they may, against a *floor*, a bare server of hyper and
 //! rustls that sends the same bytes to everybody.
 //!
-//! Each server is a process of its own on one core, the load is made on another. Both
-//! are measured in turn within one run, so that noise hits both alike. Run it by
-//! `cargo bench -p k8s-adapter --all-features --bench serve`; it takes about a minute.
+//! Each server is a process of its own. First the load has one core and the server the
+//! other, and the load costs less than any server, so that the server is what is measured.
+//! Then both have both cores, as other servers were measured, and the load is an ordinary
+//! client. Both servers take turns within one run, so that noise hits both alike. Run it by
+//! `cargo bench -p k8s-adapter --all-features --bench serve`; it takes about two minutes.
 #![expect(
     clippy::disallowed_methods,
     reason = "a benchmark measures time, and is a program"
 )]
 
 mod connection;
+mod cores;
 mod floor;
 mod http2;
 mod load;
 mod memory;
+mod ordinary;
 mod ours;
 mod process;
 mod scene;
@@ -22,6 +26,7 @@ mod throughput;
 
 use std::{env, error::Error, fs, path::Path};
 
+use cores::Cores;
 use process::{Process, Role};
 use scene::Scene;
 
@@ -30,19 +35,33 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 fn main() -> Outcome<()> {
     let arguments: Vec<_> = env::args().collect();
     match arguments.get(1..).unwrap_or_default() {
-        [word, role, folder] if word == process::SERVE => {
-            process::serve(role.parse()?, Path::new(folder))
+        [word, role, cores, folder] if word == process::SERVE => {
+            process::serve(role.parse()?, &cores.parse()?, Path::new(folder))
         }
-        _ => process::on_one_core(process::LOAD_CORE, compare()),
+        _ => {
+            let cores = Cores::two()?;
+            let (load, server) = cores.apart();
+            cores.run(share(&cores))?;
+            load.run(compare(&server))
+        }
     }
 }
 
-/// Both servers, measured in turn.
-async fn compare() -> Outcome<()> {
+/// Both servers in turn, each with the load on the same cores.
+async fn share(cores: &Cores) -> Outcome<()> {
     let scene = Scene::set().await?;
-    let ours = Process::start(Role::Ours, &scene).await?;
+    let ours = Process::start(Role::Ours, cores, &scene).await?;
     scene.keep_answer(&ours).await?;
-    let floor = Process::start(Role::Floor, &scene).await?;
+    let floor = Process::start(Role::Floor, cores, &scene).await?;
+    throughput::with_an_ordinary_client(&scene, &ours, &floor).await
+}
+
+/// Both servers in turn, on a core of their own.
+async fn compare(cores: &Cores) -> Outcome<()> {
+    let scene = Scene::set().await?;
+    let ours = Process::start(Role::Ours, cores, &scene).await?;
+    scene.keep_answer(&ours).await?;
+    let floor = Process::start(Role::Floor, cores, &scene).await?;
     let idle = ours.resident()?;
 
     throughput::at_full_speed(&scene, &ours, &floor).await?;
@@ -52,7 +71,7 @@ async fn compare() -> Outcome<()> {
     println!("resident, idle                    {idle:8}");
     println!("resident, after this load         {:8}", ours.resident()?);
     drop((ours, floor));
-    memory::of_idle_connections(&scene).await?;
+    memory::of_idle_connections(&scene, cores).await?;
     let size = fs::metadata(env::current_exe()?)?.len() / 1024;
     println!("this program, load and floor too  {size:8}");
     Ok(())

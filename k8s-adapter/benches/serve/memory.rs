@@ -3,6 +3,7 @@
 use crate::{
     Outcome,
     connection::{Connection, Protocol},
+    cores::Cores,
     process::{Process, Role},
     scene::Scene,
 };
@@ -11,14 +12,14 @@ use crate::{
 const CONNECTIONS: u64 = 1_000;
 
 /// Connections that have asked once, each kind of a server that was started for it.
-pub(crate) async fn of_idle_connections(scene: &Scene) -> Outcome<()> {
+pub(crate) async fn of_idle_connections(scene: &Scene, cores: &Cores) -> Outcome<()> {
     for (protocol, role) in [
         (Protocol::Http1, Role::Floor),
         (Protocol::Http1, Role::Ours),
         (Protocol::Http2, Role::Floor),
         (Protocol::Http2, Role::Ours),
     ] {
-        let server = Process::start(role, scene).await?;
+        let server = Process::start(role, cores, scene).await?;
         let before = server.resident()?;
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {

@@ -1,9 +1,9 @@
-//! A server as a process of its own: on one core, and with its own account of time and
-//! memory.
+//! A server as a process of its own: on cores that it is told, and with its own account
+//! of time and memory.
 
 use std::{
     fs,
-    io::{self, BufRead, BufReader},
+    io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
@@ -11,23 +11,18 @@ use std::{
     time::Duration,
 };
 
-use rustix::{
-    process::{Pid, Signal, set_parent_process_death_signal},
-    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
-};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::{
     Outcome,
     connection::{Connection, Protocol},
+    cores::Cores,
     floor, ours,
     scene::Scene,
 };
 
 /// The word by which this program is told to be a server.
 pub(crate) const SERVE: &str = "serve";
-/// The places of the two cores among those that this program may use.
-pub(crate) const LOAD_CORE: usize = 0;
-const SERVER_CORE: usize = 1;
 
 /// Our server takes this long at most to read the stub's authentication.
 const PATIENCE: u32 = 500;
@@ -64,10 +59,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// A server that has answered once.
-    pub(crate) async fn start(role: Role, scene: &Scene) -> Outcome<Self> {
+    /// A server on these cores that has answered once.
+    pub(crate) async fn start(role: Role, cores: &Cores, scene: &Scene) -> Outcome<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args([SERVE, role.name()])
+            .args([SERVE, role.name(), &cores.to_string()])
             .arg(scene.folder())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -123,26 +118,10 @@ impl Drop for Process {
 }
 
 /// Is the server of this role, until it is killed.
-pub(crate) fn serve(role: Role, folder: &Path) -> Outcome<()> {
+pub(crate) fn serve(role: Role, cores: &Cores, folder: &Path) -> Outcome<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     match role {
-        Role::Ours => on_one_core(SERVER_CORE, ours::serve(folder)),
-        Role::Floor => on_one_core(SERVER_CORE, floor::serve(folder)),
+        Role::Ours => cores.run(ours::serve(folder)),
+        Role::Floor => cores.run(floor::serve(folder)),
     }
-}
-
-/// Runs on one thread, which stays on one core where there are two.
-pub(crate) fn on_one_core(place: usize, work: impl Future<Output = Outcome<()>>) -> Outcome<()> {
-    let ours = sched_getaffinity(None::<Pid>)?;
-    let mut cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core));
-    if let Some(core) = cores.nth(place) {
-        let mut one = CpuSet::new();
-        one.set(core);
-        sched_setaffinity(None, &one)?;
-    }
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(io::Error::into)
-        .and_then(|runtime| runtime.block_on(work))
 }

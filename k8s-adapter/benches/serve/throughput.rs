@@ -6,6 +6,7 @@ use crate::{
     Outcome,
     connection::Protocol,
     load::{Clients, Load},
+    ordinary::Ordinary,
     process::Process,
     scene::Scene,
 };
@@ -14,9 +15,29 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(1);
 const PER_SECOND: u32 = 1_000;
 
+/// As fast as two cores can, from which the load takes its part.
+pub(crate) async fn with_an_ordinary_client(
+    scene: &Scene,
+    ours: &Process,
+    floor: &Process,
+) -> Outcome<()> {
+    println!("with the load     requests/s    CPU each  core busy       p50       p99");
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let our_client = Ordinary::of(scene, ours, protocol).await?;
+        let floor_client = Ordinary::of(scene, floor, protocol).await?;
+        let (mut our_loads, mut floor_loads) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            floor_loads.push(floor_client.without_a_pause(floor, ROUND).await?);
+            our_loads.push(our_client.without_a_pause(ours, ROUND).await?);
+        }
+        print(protocol, &our_loads, &floor_loads);
+    }
+    Ok(())
+}
+
 /// As fast as one core can.
 pub(crate) async fn at_full_speed(scene: &Scene, ours: &Process, floor: &Process) -> Outcome<()> {
-    println!("at full speed     requests/s    CPU each  core busy       p50       p99");
+    println!("\nat full speed     requests/s    CPU each  core busy       p50       p99");
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let mut our_clients = Clients::of(scene, ours, protocol).await?;
         let mut floor_clients = Clients::of(scene, floor, protocol).await?;
