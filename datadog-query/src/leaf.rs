@@ -170,6 +170,34 @@ mod tests {
     }
 
     #[test]
+    fn a_body_goes_out_behind_its_head() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}/api/v2/query", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                request.read_line(&mut head).unwrap();
+            }
+            let mut body = [0; 8];
+            request.read_exact(&mut body).unwrap();
+            stream.write_all(OK).unwrap();
+            (head, body)
+        });
+        let request = Request::post(url).body("{\"data\":".into()).unwrap();
+        let answer = block_on(leaf(&LeafSettings::default()).oneshot(request));
+        assert_eq!(body(answer), Ok("{\"valid\":true}".into()));
+        let (head, sent) = server.join().unwrap();
+        assert_eq!(&sent, b"{\"data\":");
+        assert!(
+            head.starts_with("POST /api/v2/query HTTP/1.1\r\n"),
+            "{head}"
+        );
+        assert!(head.contains("content-length: 8\r\n"), "{head}");
+    }
+
+    #[test]
     fn an_error_status_is_an_answer() {
         let (address, _) = answering(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
         let answer = ask(address, &LeafSettings::default()).unwrap();
