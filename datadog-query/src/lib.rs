@@ -85,6 +85,8 @@ pub use query::{
     SeriesQuery, Symbol, Warning, Words, parse,
 };
 
+pub use query::{InvalidTemplate, InvalidValue, QueryTemplate, Unresolved, Variable};
+
 pub use window::Window;
 
 pub use batch::{Batch, BatchLimits, batches};

@@ -13,11 +13,13 @@ use crate::{metric::MetricName, query::check::check, scope::Scope};
 
 mod check;
 mod parse;
+mod template;
 mod tree;
 
 pub use self::{
     check::InvalidQuery,
     parse::{Mistake, Parsed, Warning, parse},
+    template::{InvalidTemplate, InvalidValue, QueryTemplate, Unresolved, Variable},
     tree::{
         Argument, Expression, Filter, Modifier, NamedValue, Operator, Quoted, SeriesQuery, Symbol,
         Words,

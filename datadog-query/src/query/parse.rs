@@ -9,9 +9,10 @@ mod series;
 mod tests;
 
 pub use self::cursor::Mistake;
+pub(super) use self::known::is_metric;
 use self::{
     cursor::Cursor,
-    known::{is_aggregator, is_function, is_metric},
+    known::{is_aggregator, is_function},
 };
 use super::tree::{Argument, Expression, NamedValue, Operator, Quoted};
 
@@ -36,7 +37,8 @@ pub struct Warning {
 /// Deeper nesting is no query that anybody means, and would take the stack.
 const DEEPEST: u32 = 60;
 
-/// Reads one metric query.
+/// Reads one metric query. The variables of a [`QueryTemplate`](super::QueryTemplate) are
+/// read as a name, a tag or a number, whichever can stand there.
 ///
 /// ```
 /// use datadog_query::parse;
@@ -166,6 +168,7 @@ impl Parser<'_> {
                 Ok(Expression::Number(self.number()?))
             }
             Some(letter) if letter.is_ascii_alphabetic() => self.named(),
+            Some('%') if self.at.variable().is_some() => self.named(),
             _ => Err(self
                 .at
                 .expected("a metric, a function, a number or a parenthesis")),
@@ -184,8 +187,11 @@ impl Parser<'_> {
         }
     }
 
-    /// Digits, at most one point, and an exponent.
+    /// Digits, at most one point, and an exponent; or a variable in their place.
     fn number(&mut self) -> Result<String, Mistake> {
+        if let Some(variable) = self.at.eat_variable() {
+            return Ok(variable.to_owned());
+        }
         let begin = self.at;
         self.at.eat_while(|c| c.is_ascii_digit());
         if self.at.eat('.') {
@@ -207,7 +213,8 @@ impl Parser<'_> {
     /// What begins with a name: a function, or a series.
     fn named(&mut self) -> Result<Expression, Mistake> {
         let begin = self.at;
-        let name = self.at.eat_while(is_metric);
+        let name = self.at.eat_name(is_metric);
+        let end = self.at;
         self.at.skip_space();
         match self.at.peek() {
             Some('(') => {
@@ -223,12 +230,18 @@ impl Parser<'_> {
             Some(':') => {
                 self.at.next();
                 if !is_aggregator(name) {
-                    self.warn(
-                        begin,
-                        format!("`{name}` is no aggregator that is known here"),
-                    );
+                    self.warn_unknown(begin, name, "aggregator");
                 }
                 self.series(Some(name.to_owned()))
+            }
+            Some('{') => {
+                self.at = begin;
+                self.series(None)
+            }
+            // A variable by itself stands for a number.
+            _ if begin.variable() == Some(name) => {
+                self.at = end;
+                Ok(Expression::Number(name.to_owned()))
             }
             _ => {
                 self.at = begin;
@@ -239,10 +252,7 @@ impl Parser<'_> {
 
     fn call(&mut self, begin: Cursor<'_>, function: &str) -> Result<Expression, Mistake> {
         if !is_function(function) {
-            self.warn(
-                begin,
-                format!("`{function}` is no function that is known here"),
-            );
+            self.warn_unknown(begin, function, "function");
         }
         self.at.next();
         let mut arguments = Vec::new();
@@ -311,6 +321,13 @@ impl Parser<'_> {
             Ok(Some(Quoted { text, quote }))
         } else {
             Err(begin.expected("a quote that ends as well"))
+        }
+    }
+
+    /// Warns of what is not known, which a text is only once its variables have values.
+    fn warn_unknown(&mut self, at: Cursor<'_>, text: &str, what: &str) {
+        if !text.contains("%%") {
+            self.warn(at, format!("`{text}` is no {what} that is known here"));
         }
     }
 

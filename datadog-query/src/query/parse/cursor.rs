@@ -1,5 +1,7 @@
 //! A place in a text.
 
+use crate::query::template::leading;
+
 /// A text that is no metric query, and where that shows. Places count characters from 1, as
 /// Datadog's own messages do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +56,27 @@ impl<'a> Cursor<'a> {
         let end = rest.find(|c| !is_of_kind(c)).unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
+    }
+
+    /// The variable that begins here.
+    pub(super) fn variable(&self) -> Option<&'a str> {
+        leading(self.rest())
+    }
+
+    pub(super) fn eat_variable(&mut self) -> Option<&'a str> {
+        let variable = self.variable()?;
+        self.at += variable.len();
+        Some(variable)
+    }
+
+    /// The characters from here on that are of a kind, with variables between them.
+    pub(super) fn eat_name(&mut self, is_of_kind: impl Fn(char) -> bool) -> &'a str {
+        let begin = *self;
+        self.eat_while(&is_of_kind);
+        while self.eat_variable().is_some() {
+            self.eat_while(&is_of_kind);
+        }
+        self.since(begin)
     }
 
     pub(super) fn skip_space(&mut self) {

@@ -151,6 +151,7 @@ impl Parser<'_> {
             self.warn(begin, message);
         }
         if let Some((key, value)) = tag.split_once(':')
+            && !tag.contains("%%")
             && (key.chars().any(char::is_uppercase) || value.chars().any(char::is_uppercase))
         {
             let message = format!("`{tag}` matches nothing: Datadog stores tags in small letters");

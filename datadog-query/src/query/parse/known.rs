@@ -1,6 +1,6 @@
 //! The words of the language that Datadog documents.
 
-pub(super) fn is_metric(character: char) -> bool {
+pub(in crate::query) fn is_metric(character: char) -> bool {
     character == '_' || character == '.' || character.is_ascii_alphanumeric()
 }
 

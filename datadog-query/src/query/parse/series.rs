@@ -1,10 +1,6 @@
 //! One metric, its scope, and what is done to it.
 
-use super::{
-    Cursor, Mistake, Parser,
-    filter::is_word,
-    known::{is_metric, is_modifier},
-};
+use super::{Cursor, Mistake, Parser, filter::is_word, is_metric, known::is_modifier};
 use crate::query::tree::{Expression, Modifier, SeriesQuery};
 
 impl Parser<'_> {
@@ -26,8 +22,8 @@ impl Parser<'_> {
     pub(super) fn series(&mut self, aggregator: Option<String>) -> Result<Expression, Mistake> {
         self.at.skip_space();
         let begin = self.at;
-        let metric = self.at.eat_while(is_metric).to_owned();
-        if !metric.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let metric = self.at.eat_name(is_metric).to_owned();
+        if !metric.starts_with(|c: char| c.is_ascii_alphabetic() || c == '%') {
             return Err(begin.expected("the name of a metric"));
         }
         self.at.skip_space();
@@ -91,7 +87,7 @@ impl Parser<'_> {
                 return Ok(modifiers);
             }
             let begin = self.at;
-            let name = self.at.eat_while(|c| c == '_' || c.is_ascii_alphanumeric());
+            let name = self.at.eat_name(|c| c == '_' || c.is_ascii_alphanumeric());
             if name.is_empty() || !self.at.eat('(') {
                 return Err(begin.expected("a modifier such as `rollup(60)` or `as_count()`"));
             }
@@ -103,10 +99,7 @@ impl Parser<'_> {
             self.close(')')?;
             if !is_modifier(name, &arguments) {
                 let given = arguments.join(", ");
-                self.warn(
-                    begin,
-                    format!("`.{name}({given})` is no modifier that is known here"),
-                );
+                self.warn_unknown(begin, &format!(".{name}({given})"), "modifier");
             }
             modifiers.push(Modifier {
                 name: name.to_owned(),

@@ -170,6 +170,28 @@ fn what_others_have_claimed_is_understood_too() {
 }
 
 #[test]
+fn a_variable_is_read_as_what_can_stand_there() {
+    for text in [
+        "avg:a{cluster:%%tag_kube_cluster_name%%,!env:%%env_DD_ENV%%-eu} by {%%env_BY%%}",
+        "%%env_HOW%%:%%env_TEAM%%.hits.%%env_WHAT%%{*}.rollup(%%env_HOW%%, %%env_S%%)",
+        "%%env_F%%(avg:a{b IN (%%env_A%%,c)}, '%%env_HOW%%', bounds=%%env_B%%)",
+        "(%%env_A%% - avg:a{*}) * 2 / %%env_B%%",
+        "avg:a{*}.%%env_M%%()",
+    ] {
+        assert_eq!(warnings(text), [""; 0], "{text}");
+        assert_eq!(parse(text).unwrap().expression.to_string(), text);
+    }
+    assert_eq!(
+        mistake("avg:%%env_A%%.hits"),
+        "found the end at character 19, expected `{` and a scope, such as `{*}`, after the metric %%env_A%%.hits"
+    );
+    assert_eq!(
+        mistake("avg:a{*} * %env_A%%"),
+        "found `%env_A%%` at character 12, expected a metric, a function, a number or a parenthesis"
+    );
+}
+
+#[test]
 fn the_tree_is_what_was_meant() {
     let parsed = parse("sum:a{b:c,!d:e} by {host}.as_count() / 2").unwrap();
     let series = SeriesQuery {
