@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use crate::{
     batch::Batch,
     error::Error,
-    point::{NoPoint, Point, newest_complete},
+    point::{NoPoint, Point, Reading, SeveralSeries, UnequalBuckets, merge},
     query::Query,
     rate_limit::RateLimit,
     reply::{Reply, Series},
@@ -18,8 +18,7 @@ use crate::{
 /// What became of many queries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answers {
-    /// The newest complete point of each query that was asked, or why there is
-    /// none.
+    /// The value of each query that was asked, or why there is none.
     pub by_query: BTreeMap<Query, Result<Point, NoValue>>,
     /// The tightest of the rate limits that the calls told of.
     pub rate_limit: Option<RateLimit>,
@@ -42,7 +41,8 @@ pub enum NoValue {
     },
     /// The query has several answers, and none of them is the value.
     #[error(
-        "the query has {count} series ({}): leave out its `by {{…}}`, or narrow its scope to one",
+        "the query has {count} series ({}): leave out its `by {{…}}`, narrow its scope to one, or \
+         say how they are merged",
         Scopes { scopes, count: *count }
     )]
     SeveralSeries {
@@ -51,9 +51,12 @@ pub enum NoValue {
         /// The scopes of the first three.
         scopes: Vec<String>,
     },
-    /// There is one series, and it has no complete point.
+    /// There is one series, and it has no point that counts.
     #[error(transparent)]
     NoPoint(#[from] NoPoint),
+    /// There are several, and they cannot be merged.
+    #[error(transparent)]
+    UnequalBuckets(#[from] UnequalBuckets),
     /// The query fits no call.
     #[error("the query takes {characters} characters of an address, and a call holds {limit}")]
     TooLong {
@@ -88,6 +91,7 @@ impl NoValue {
             Self::NoSeries { .. }
             | Self::SeveralSeries { .. }
             | Self::NoPoint(_)
+            | Self::UnequalBuckets(_)
             | Self::Mismatched
             | Self::Unsearched(_) => false,
         }
@@ -120,6 +124,7 @@ impl Answers {
         &mut self,
         batch: &Batch,
         reply: &Reply,
+        reading: Reading,
         window: Window,
         now: OffsetDateTime,
     ) {
@@ -128,7 +133,7 @@ impl Answers {
             Some(positions) => {
                 for (query, series) in batch.queries().iter().zip(positions) {
                     self.by_query
-                        .insert(query.clone(), value(&series, window, now));
+                        .insert(query.clone(), value(&series, reading, window, now));
                 }
             }
             None => self.refuse(batch, &NoValue::Mismatched),
@@ -187,19 +192,21 @@ fn by_position<'a>(batch: &Batch, series: &'a [Series]) -> Option<Vec<Vec<&'a Se
     Some(positions)
 }
 
-fn value(series: &[&Series], window: Window, now: OffsetDateTime) -> Result<Point, NoValue> {
-    match series {
-        [] => Err(NoValue::NoSeries {
+fn value(
+    series: &[&Series],
+    Reading { point, several }: Reading,
+    window: Window,
+    now: OffsetDateTime,
+) -> Result<Point, NoValue> {
+    match (series, several) {
+        ([], _) => Err(NoValue::NoSeries {
             span: window.span(),
         }),
-        [one] => Ok(newest_complete(one, now)?),
-        several => Err(NoValue::SeveralSeries {
-            count: several.len(),
-            scopes: several
-                .iter()
-                .take(3)
-                .map(|one| one_line(&one.scope))
-                .collect(),
+        ([one], _) => Ok(point.point(one, now)?),
+        (all, SeveralSeries::Merged(aggregator)) => Ok(merge(all, aggregator)?.point(point, now)?),
+        (all, SeveralSeries::Refused) => Err(NoValue::SeveralSeries {
+            count: all.len(),
+            scopes: all.iter().take(3).map(|one| one_line(&one.scope)).collect(),
         }),
     }
 }
@@ -244,6 +251,8 @@ mod tests {
     use crate::{
         batch::{BatchLimits, batches},
         exchange::ExchangeError,
+        point::PointMode,
+        query::Aggregator,
         reply::Slot,
     };
 
@@ -271,6 +280,14 @@ mod tests {
         queries: [&str; N],
         series: Vec<Series>,
     ) -> [Result<Point, NoValue>; N] {
+        read(queries, series, Reading::default())
+    }
+
+    fn read<const N: usize>(
+        queries: [&str; N],
+        series: Vec<Series>,
+        reading: Reading,
+    ) -> [Result<Point, NoValue>; N] {
         let batch = batches(queries.map(query), BatchLimits::default())
             .0
             .remove(0);
@@ -282,6 +299,7 @@ mod tests {
         answers.note(
             &batch,
             &reply,
+            reading,
             Window::ending(NOW, Duration::from_secs(300)),
             NOW,
         );
@@ -340,9 +358,44 @@ mod tests {
         assert_eq!(refused, NoValue::SeveralSeries { count: 4, scopes });
         assert_eq!(
             refused.to_string(),
-            "the query has 4 series (host:a; host:b; host:c; …): leave out its `by {…}`, or narrow \
-             its scope to one"
+            "the query has 4 series (host:a; host:b; host:c; …): leave out its `by {…}`, narrow \
+             its scope to one, or say how they are merged"
         );
+    }
+
+    #[test]
+    fn several_series_are_merged_where_that_is_wanted() {
+        let reading = Reading {
+            several: SeveralSeries::Merged(Aggregator::Sum),
+            ..Reading::default()
+        };
+        let hosts = ["host:a", "host:b"].map(|host| series(Some(0), 1.5, host));
+        let both = read(["a{*} by {host}"], hosts.to_vec(), reading);
+        assert_eq!(both, [value(3.0)]);
+        let [one, mut other] = hosts;
+        other.interval = Some(Duration::from_secs(60));
+        let [refused] = read(["a{*} by {host}"], vec![one, other], reading);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "its series have buckets of 30 s and of 60 s, which are not merged: give the query a `.rollup(…)`"
+        );
+    }
+
+    #[test]
+    fn the_point_that_was_asked_for_is_the_value() {
+        let mut one = series(Some(0), 1.0, "*");
+        let time = NOW - Duration::from_secs(1);
+        one.points.push(Slot {
+            time,
+            value: Some(2.0),
+        });
+        assert_eq!(noted(["a{*}"], vec![one.clone()]), [value(1.0)]);
+        let reading = Reading {
+            point: PointMode::Last,
+            ..Reading::default()
+        };
+        let last = Point { time, value: 2.0 };
+        assert_eq!(read(["a{*}"], vec![one], reading), [Ok(last)]);
     }
 
     #[test]

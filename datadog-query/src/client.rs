@@ -17,6 +17,7 @@ use crate::{
     exchange::Exchange,
     keys::Keys,
     metric::MetricName,
+    point::Reading,
     reply::Reply,
     request,
     said::said,
@@ -30,6 +31,7 @@ mod values;
 pub struct Client<S> {
     account: Arc<Account>,
     limits: BatchLimits,
+    reading: Reading,
     version: ApiVersion,
     exchange: S,
 }
@@ -42,6 +44,7 @@ impl<S> Client<S> {
         Self {
             account,
             limits: BatchLimits::default(),
+            reading: Reading::default(),
             version: ApiVersion::default(),
             exchange,
         }
@@ -57,6 +60,12 @@ impl<S> Client<S> {
     #[must_use]
     pub fn with_api_version(self, version: ApiVersion) -> Self {
         Self { version, ..self }
+    }
+
+    /// The same client, which reads the answers to its queries in another way.
+    #[must_use]
+    pub fn with_reading(self, reading: Reading) -> Self {
+        Self { reading, ..self }
     }
 
     /// Where it asks.

@@ -114,6 +114,9 @@ pub use budget::Budget;
 
 pub use error::Error;
 
-pub use point::{NoPoint, Point, Verdict, newest_complete, verdicts};
+pub use point::{
+    InvalidPointMode, Merged, NoPoint, Point, PointMode, Reading, SeveralSeries, Share,
+    UnequalBuckets, Verdict, merge,
+};
 
 pub use answers::{Answers, NoValue};

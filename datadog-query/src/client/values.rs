@@ -13,8 +13,7 @@ use crate::{
 };
 
 impl<S: Exchange> Client<S> {
-    /// The newest point of each query that is complete at `now`, or why there
-    /// is none. Equal queries are asked once.
+    /// The value of each query at `now`, or why there is none. Equal queries are asked once.
     ///
     /// The queries are cut into batches, which are asked at once; the exchange
     /// decides how many calls really run. Where a query spoils its batch, the
@@ -33,6 +32,7 @@ impl<S: Exchange> Client<S> {
         let client = self.clone();
         let version = self.version;
         let limit = self.limits.room(version);
+        let reading = self.reading;
         let mut searches = self.limits.searches;
         let (batches, too_long) = cut(queries, self.limits, version);
         async move {
@@ -53,7 +53,7 @@ impl<S: Exchange> Client<S> {
                 answers.calls += 1;
                 let error = match outcome {
                     Ok(reply) => {
-                        answers.note(&batch, &reply, window, now);
+                        answers.note(&batch, &reply, reading, window, now);
                         continue;
                     }
                     Err(error) => error,

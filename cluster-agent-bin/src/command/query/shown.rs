@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use datadog_query::{Series, Slot, Verdict, newest_complete, verdicts};
+use datadog_query::{PointMode, Series, Slot, Verdict};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -59,7 +59,7 @@ fn write_one(out: &mut impl Write, series: &Series, now: OffsetDateTime) -> io::
         series.scope,
         series.points.len()
     )?;
-    match newest_complete(series, now) {
+    match PointMode::default().point(series, now) {
         Ok(point) => writeln!(
             out,
             "served    {} of {}, {} s old",
@@ -70,7 +70,7 @@ fn write_one(out: &mut impl Write, series: &Series, now: OffsetDateTime) -> io::
         Err(why) => writeln!(out, "served    nothing: {why}")?,
     }
     writeln!(out)?;
-    let points = verdicts(series, now);
+    let points = PointMode::default().verdicts(series, now);
     if points.iter().any(|(slot, _)| slot.value.is_some()) {
         write!(out, "{}", chart(&points))?;
         writeln!(out)?;
@@ -91,8 +91,10 @@ fn write_one(out: &mut impl Write, series: &Series, now: OffsetDateTime) -> io::
 
 fn said(verdict: Verdict) -> String {
     match verdict {
-        Verdict::Served => "<- served: the newest bucket that is over".to_owned(),
-        Verdict::Older => String::new(),
+        Verdict::Served | Verdict::ServedOpen { .. } => {
+            "<- served: the newest bucket that is over".to_owned()
+        }
+        Verdict::Older | Verdict::PassedOver => String::new(),
         Verdict::Open { closes } => format!("still open: it counts from {}", instant(closes)),
         Verdict::Null => "no value".to_owned(),
     }
