@@ -2,7 +2,9 @@
 //! read once and all their mistakes told together.
 
 mod asking;
+mod connection;
 mod datadog;
+mod fallbacks;
 mod reader;
 mod serving;
 mod variables;

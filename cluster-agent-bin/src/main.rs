@@ -38,6 +38,8 @@ enum Command {
     Check(command::check::Arguments),
     /// Ask Datadog once, and show what came and which point would be served
     Query(command::query::Arguments),
+    /// Find out whether the keys are good and what they may do, at every endpoint
+    Validate,
     /// Answer as Datadog would, from a scenario file
     SimulateDatadog(command::simulate_datadog::Arguments),
     /// Print the version
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => command::demo::run(&arguments, &variables),
         Command::Check(arguments) => command::check::run(&arguments, &variables),
         Command::Query(arguments) => command::query::run(&arguments, &variables),
+        Command::Validate => command::validate::run(&variables),
         Command::SimulateDatadog(arguments) => {
             command::simulate_datadog::run(&arguments, &variables)
         }

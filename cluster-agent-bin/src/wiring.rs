@@ -1,31 +1,55 @@
 //! The stack, in travel order, and what it is wired to.
 
-use datadog_query::{Client, InvalidLeaf, Leaf, LeafSettings};
+use datadog_query::{Client, InvalidLeaf, Leaf, Turn};
 use metrics_store::Store;
 use provider_api::MetricsApi;
-use secrecy::ExposeSecret;
+use time::format_description::well_known::Rfc3339;
+use tracing::{error, info, warn};
 
-use crate::{config::Datadog, edge::bounded};
+use crate::{chain, config::Datadog, edge::bounded};
 
 /// From the store's questions to Datadog.
 pub(crate) fn datadog(config: Datadog) -> Result<Client<Leaf>, InvalidLeaf> {
     let Datadog {
         endpoint,
         keys,
+        fallbacks,
         limits,
         parallel,
-        proxy,
-        no_proxy,
+        connection,
     } = config;
-    let proxy = proxy.map(|url| url.expose_secret().to_owned());
-    let settings = LeafSettings {
-        proxy,
-        no_proxy,
-        ..LeafSettings::default()
-    };
     // The leaf blocks: each call has a thread, and there are so many threads.
-    let leaf = Leaf::new(&settings, bounded(parallel))?;
-    Ok(Client::new(endpoint, keys, leaf).with_limits(limits))
+    let leaf = Leaf::new(&connection, bounded(parallel))?;
+    let client = Client::new(endpoint, keys, leaf).with_limits(limits);
+    let fallbacks = fallbacks.into_iter();
+    Ok(fallbacks
+        .fold(client, |client, (endpoint, keys)| {
+            client.or_at(endpoint, keys)
+        })
+        .telling(report))
+}
+
+/// Tells the log where calls go from now on.
+fn report(turn: Turn) {
+    match turn {
+        Turn::Over {
+            from,
+            cause,
+            retry_at,
+            to,
+        } => {
+            let retry_at = retry_at.format(&Rfc3339).unwrap_or_default();
+            warn!(
+                "{from} fails: {}; {to} is asked from now on, and {from} is tried again at {retry_at}",
+                chain(&*cause)
+            );
+        }
+        Turn::Back { to } => info!("{to} answers again, and is asked from now on"),
+        Turn::Lost { from, cause } => error!(
+            "{from} fails, as the other endpoints do: {}; each call tries them all until one answers",
+            chain(&*cause)
+        ),
+    }
 }
 
 /// What the store answers, in the name of this program.

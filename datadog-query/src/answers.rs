@@ -1,12 +1,12 @@
 //! What became of each query.
 
-use std::{collections::BTreeMap, error, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
 use crate::{
     batch::Batch,
-    error::Error,
+    error::{Chain, Error},
     point::{NoPoint, Point, Reading, SeveralSeries, UnequalBuckets, merge},
     query::Query,
     rate_limit::RateLimit,
@@ -224,22 +224,6 @@ impl fmt::Display for Scopes<'_> {
         } else {
             Ok(())
         }
-    }
-}
-
-/// An error and its causes on one line: a condition of an object has no room
-/// for a chain.
-struct Chain<'a>(&'a Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = error::Error::source(self.0);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

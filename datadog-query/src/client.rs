@@ -1,6 +1,6 @@
 //! Asks Datadog.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -10,26 +10,29 @@ use tower::ServiceExt;
 
 use crate::{
     account::Account,
+    accounts::{Accounts, Standing, Turn},
     api_version::ApiVersion,
-    batch::{Batch, BatchLimits},
+    batch::BatchLimits,
     endpoint::Endpoint,
     error::Error,
     exchange::Exchange,
     keys::Keys,
     metric::MetricName,
     point::Reading,
-    reply::Reply,
     request,
     said::said,
-    window::Window,
 };
 
+mod ask;
+mod validate;
 mod values;
 
-/// Asks Datadog over an [`Exchange`]. Cheap to clone.
-#[derive(Clone, Debug)]
+/// Asks Datadog over an [`Exchange`]. Cheap to clone, and clones share what is
+/// known of the endpoints.
+#[derive(Clone)]
 pub struct Client<S> {
-    account: Arc<Account>,
+    accounts: Arc<Accounts>,
+    tell: Arc<dyn Fn(Turn) + Send + Sync>,
     limits: BatchLimits,
     reading: Reading,
     version: ApiVersion,
@@ -40,14 +43,36 @@ impl<S> Client<S> {
     /// A client for one address and the keys that belong to it.
     #[must_use]
     pub fn new(endpoint: Endpoint, keys: Keys, exchange: S) -> Self {
-        let account = Arc::new(Account { endpoint, keys });
         Self {
-            account,
+            accounts: Arc::new(Accounts::of(Account { endpoint, keys })),
+            tell: Arc::new(drop),
             limits: BatchLimits::default(),
             reading: Reading::default(),
             version: ApiVersion::default(),
             exchange,
         }
+    }
+
+    /// The same client with one more address, and the keys that belong to it,
+    /// to be asked when those before it fail. Nothing is known yet of any.
+    ///
+    /// A call asks the first endpoint that does not fail, and goes on to the
+    /// next one where the error [blames the endpoint](Error::blames_the_endpoint).
+    /// An endpoint that has failed is tried again by one call after 30 seconds,
+    /// then ever less often, up to every five minutes; all calls go back to it
+    /// as soon as it answers. Where all fail, every call asks them all.
+    #[must_use]
+    pub fn or_at(self, endpoint: Endpoint, keys: Keys) -> Self {
+        let accounts = Arc::new(self.accounts.and(Account { endpoint, keys }));
+        Self { accounts, ..self }
+    }
+
+    /// The same client, which tells this function of each turn from one
+    /// endpoint to another, once.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn(Turn) + Send + Sync + 'static) -> Self {
+        let tell = Arc::new(tell);
+        Self { tell, ..self }
     }
 
     /// The same client with other limits of what goes into one call.
@@ -68,93 +93,78 @@ impl<S> Client<S> {
         Self { reading, ..self }
     }
 
-    /// Where it asks.
+    /// Where it asks: the first endpoint that does not fail, or the first of
+    /// all where all do.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
-        &self.account.endpoint
+        &self.accounts.in_use().endpoint
+    }
+
+    /// The endpoints in the order in which they are to be asked, and what is
+    /// known of each.
+    #[must_use]
+    pub fn standings(&self) -> Vec<(Endpoint, Standing)> {
+        self.accounts.standings()
+    }
+}
+
+impl<S> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("accounts", &self.accounts)
+            .field("limits", &self.limits)
+            .field("reading", &self.reading)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
 // The futures own what they need, so that they are `Send` and outlive the
 // client even where the exchange cannot be shared between threads.
 impl<S: Exchange> Client<S> {
-    /// Asks one batch in one call.
-    pub fn ask(
-        &self,
-        batch: &Batch,
-        window: Window,
-    ) -> impl Future<Output = Result<Reply, Error>> + Send + use<S> {
-        let Account { endpoint, keys } = &*self.account;
-        let version = self.version;
-        let call = self.call(request::query(endpoint, keys, version, batch, window));
-        let (account, batch) = (Arc::clone(&self.account), batch.clone());
-        async move { Reply::read(&call.await?, &account, version, &batch, window) }
-    }
-
     /// Whether Datadog knows a metric of this name: whether anybody ever sent
-    /// it, not whether it has data now. Needs the scope `metrics_read`.
+    /// it, not whether it has data now. Needs the scope `metrics_read`. Only
+    /// the endpoint in use is asked, since accounts differ in what they know.
     pub fn knows(
         &self,
         name: &MetricName,
     ) -> impl Future<Output = Result<bool, Error>> + Send + use<S> {
-        let Account { endpoint, keys } = &*self.account;
-        let call = self.call(request::metric(endpoint, keys, name));
-        let account = Arc::clone(&self.account);
-        async move {
-            let response = call.await?;
-            match response.status() {
-                StatusCode::OK => read::<Map<_, _>>(&response, &account).map(|_| true),
-                // Other addresses are not found either: only these words are
-                // about the metric.
-                StatusCode::NOT_FOUND
-                    if said(response.body(), &account.keys).contains("metric_name not found") =>
-                {
-                    Ok(false)
-                }
-                _ => Err(account.refusal(&response, Some("metrics_read"))),
-            }
-        }
+        let (exchange, name) = (self.exchange.clone(), name.clone());
+        let account = self.accounts.in_use().clone();
+        async move { knows(exchange, &account, &name).await }
     }
+}
 
-    /// Checks that the API key belongs to this site. It does not check the
-    /// application key.
-    pub fn validate(&self) -> impl Future<Output = Result<(), Error>> + Send + use<S> {
-        let Account { endpoint, keys } = &*self.account;
-        let call = self.call(request::validate(endpoint, keys));
-        let account = Arc::clone(&self.account);
-        async move {
-            #[derive(Deserialize)]
-            struct Validity {
-                valid: bool,
-            }
-            let response = call.await?;
-            if response.status() != StatusCode::OK {
-                return Err(account.refusal(&response, None));
-            }
-            match read(&response, &account)? {
-                Validity { valid: true } => Ok(()),
-                Validity { valid: false } => Err(Error::KeysRefused {
-                    host: account.endpoint.host().to_owned(),
-                    status: response.status().as_u16(),
-                    text: "not valid".to_owned(),
-                }),
-            }
-        }
-    }
+// A call takes an exchange of its own: a shared one would have to be `Sync`.
 
-    fn call(
-        &self,
-        request: Result<Request<Bytes>, Error>,
-    ) -> impl Future<Output = Result<Response<Bytes>, Error>> + Send + use<S> {
-        let exchange = self.exchange.clone();
-        let account = Arc::clone(&self.account);
-        async move {
-            exchange
-                .oneshot(request?)
-                .await
-                .map_err(|error| account.silence(error))
+async fn knows<S: Exchange>(
+    exchange: S,
+    account: &Account,
+    name: &MetricName,
+) -> Result<bool, Error> {
+    let request = request::metric(&account.endpoint, &account.keys, name)?;
+    let response = send(exchange, account, request).await?;
+    match response.status() {
+        StatusCode::OK => read::<Map<_, _>>(&response, account).map(|_| true),
+        // Other addresses are not found either: only these words are about the
+        // metric.
+        StatusCode::NOT_FOUND
+            if said(response.body(), &account.keys).contains("metric_name not found") =>
+        {
+            Ok(false)
         }
+        _ => Err(account.refusal(&response, Some("metrics_read"))),
     }
+}
+
+/// Sends a request to the account that it was made for.
+async fn send<S: Exchange>(
+    exchange: S,
+    account: &Account,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>, Error> {
+    let answer = exchange.oneshot(request).await;
+    answer.map_err(|error| account.silence(error))
 }
 
 fn read<'a, T: Deserialize<'a>>(
@@ -169,7 +179,7 @@ mod tests {
     use futures_executor::block_on;
 
     use super::*;
-    use crate::{exchange::ExchangeError, query::Query};
+    use crate::{batch::Batch, exchange::ExchangeError, query::Query, window::Window};
 
     /// A client of a Datadog that always answers this.
     fn client(answer: Result<(u16, &'static str), ExchangeError>) -> Client<impl Exchange> {
@@ -247,32 +257,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_valid_only_when_datadog_says_so() {
-        let validate = |status, body| block_on(client(Ok((status, body))).validate());
-        // Both after recordings; the third form is documented.
-        assert_eq!(validate(200, r#"{"valid":true}"#), Ok(()));
-        for (status, body, text) in [
-            (
-                403,
-                r#"{"errors": ["API key required"]}"#,
-                "API key required",
-            ),
-            (200, r#"{"valid":false}"#, "not valid"),
-        ] {
-            let text = text.to_owned();
-            let refused = Error::KeysRefused {
-                host: host(),
-                status,
-                text,
-            };
-            assert_eq!(validate(status, body), Err(refused));
-        }
-        assert!(matches!(validate(200, "{}"), Err(Error::Malformed { .. })));
-    }
-
-    #[test]
     fn no_answer_is_told_from_a_slow_one() {
-        let outcome = |error| block_on(client(Err(error)).validate()).unwrap_err();
+        let name = "nginx.net.request_per_s".parse().unwrap();
+        let outcome = |error| block_on(client(Err(error)).knows(&name)).unwrap_err();
         assert_eq!(
             outcome(ExchangeError::TimedOut),
             Error::TimedOut { host: host() }

@@ -1,6 +1,6 @@
 //! Why a call brought no answer.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, error, fmt, time::Duration};
 
 use crate::{exchange::ExchangeError, rate_limit::RateLimit};
 
@@ -119,9 +119,33 @@ pub enum Error {
         /// What it said.
         text: String,
     },
+    /// There are several endpoints, and each has failed.
+    #[error("all {count} endpoints failed, the first of them so")]
+    AllFailed {
+        /// How many there are.
+        count: usize,
+        /// What the first one said, in the order in which they are to be asked.
+        #[source]
+        first: Box<Error>,
+    },
 }
 
 impl Error {
+    /// What is told of a call that has failed at these endpoints, by their order.
+    pub(crate) fn of_all(mut failed: BTreeMap<usize, Self>) -> Self {
+        let count = failed.len();
+        let (_, first) = failed
+            .pop_first()
+            .expect("a call that has failed nowhere has an answer");
+        match count {
+            1 => first,
+            _ => Self::AllFailed {
+                count,
+                first: Box::new(first),
+            },
+        }
+    }
+
     /// Whether the same call may work a little later with nobody doing
     /// anything.
     #[must_use]
@@ -138,6 +162,7 @@ impl Error {
             | Self::InvalidQuery { .. }
             | Self::UriTooLong { .. }
             | Self::Unexpected { .. } => false,
+            Self::AllFailed { first, .. } => first.is_transient(),
         }
     }
 
@@ -154,10 +179,45 @@ impl Error {
     /// fewer queries in a call help.
     #[must_use]
     pub fn blames_a_query(&self) -> bool {
-        matches!(
-            self,
-            Self::InvalidQuery { .. } | Self::NoData { .. } | Self::UriTooLong { .. }
-        )
+        match self {
+            Self::InvalidQuery { .. } | Self::NoData { .. } | Self::UriTooLong { .. } => true,
+            Self::Unreachable { source, .. } => matches!(source, ExchangeError::TooLarge { .. }),
+            Self::KeysRefused { .. }
+            | Self::PermissionMissing { .. }
+            | Self::RateLimited { .. }
+            | Self::Server { .. }
+            | Self::TimedOut { .. }
+            | Self::Malformed { .. }
+            | Self::Unexpected { .. }
+            | Self::AllFailed { .. } => false,
+        }
+    }
+
+    /// Whether the endpoint is to blame, so that another one may answer: it is not reached, not
+    /// in time, not well, does not know the keys, or is not Datadog. A refused query, a rate
+    /// limit and a query without data are answers, and would be given anywhere.
+    #[must_use]
+    pub fn blames_the_endpoint(&self) -> bool {
+        match self {
+            Self::KeysRefused { .. }
+            | Self::PermissionMissing { .. }
+            | Self::TimedOut { .. }
+            | Self::Malformed { .. }
+            | Self::Unexpected { .. }
+            | Self::AllFailed { .. } => true,
+            // With another status Datadog is well, and gave up on the query.
+            Self::Server { status, .. } => *status != 200 && *status != 400,
+            Self::Unreachable { source, .. } => match source {
+                ExchangeError::TimedOut
+                | ExchangeError::Unreachable(_)
+                | ExchangeError::CutOff(_) => true,
+                ExchangeError::TooLarge { .. } | ExchangeError::GivenUp => false,
+            },
+            Self::RateLimited { .. }
+            | Self::InvalidQuery { .. }
+            | Self::NoData { .. }
+            | Self::UriTooLong { .. } => false,
+        }
     }
 }
 
@@ -171,5 +231,21 @@ impl fmt::Display for Text<'_> {
         } else {
             write!(f, ": {}", self.0)
         }
+    }
+}
+
+/// An error and its causes on one line: a condition of an object has no room
+/// for a chain.
+pub(crate) struct Chain<'a>(pub(crate) &'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }

@@ -47,6 +47,7 @@
 //! This crate never remembers an answer and never asks by itself.
 
 mod account;
+mod accounts;
 mod answers;
 mod api_version;
 mod batch;
@@ -55,6 +56,7 @@ mod client;
 mod endpoint;
 mod error;
 mod exchange;
+mod health;
 mod keys;
 #[cfg(feature = "ureq")]
 mod leaf;
@@ -70,6 +72,7 @@ mod scope;
 pub mod simulator;
 mod tag;
 mod unit;
+mod validation;
 mod window;
 
 pub use metric::{InvalidMetricName, MetricName};
@@ -102,6 +105,10 @@ pub use leaf::{InvalidLeaf, Job, Leaf, LeafSettings};
 
 pub use client::Client;
 
+pub use accounts::{Standing, Turn};
+
+pub use validation::{Finding, Validation};
+
 pub use api_version::{ApiVersion, InvalidApiVersion};
 
 pub use reply::{Reply, Series, Slot};
@@ -110,7 +117,7 @@ pub use unit::Unit;
 
 pub use rate_limit::RateLimit;
 
-pub use budget::Budget;
+pub use budget::{Allowance, Budget};
 
 pub use error::Error;
 

@@ -39,6 +39,11 @@ impl Window {
         self.to
     }
 
+    /// When the call is made that asks for it, to the second.
+    pub(crate) fn asked_at(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.to).expect("it was made of such a time")
+    }
+
     /// Its length.
     #[must_use]
     pub fn span(&self) -> Duration {

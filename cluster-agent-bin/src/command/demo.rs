@@ -9,7 +9,7 @@ use std::{
 };
 
 use datadog_query::{
-    Aggregator, BatchLimits, Budget, Endpoint, Keys, Rollup,
+    Aggregator, BatchLimits, Budget, Endpoint, Keys, LeafSettings, Rollup,
     simulator::{Scenario, Simulator},
 };
 use k8s_adapter::{DemandIndex, demands_of};
@@ -86,10 +86,10 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
     let client = wiring::datadog(Datadog {
         endpoint: Endpoint::at(&datadog_url)?,
         keys: Keys::new(&"demo".into(), &"demo".into())?,
+        fallbacks: Vec::new(),
         limits: BatchLimits::default(),
         parallel: const { NonZeroUsize::new(10).expect("not zero") },
-        proxy: None,
-        no_proxy: Vec::new(),
+        connection: LeafSettings::default(),
     })?;
 
     // The store, and the demands that a cluster's watch would bring.

@@ -10,7 +10,7 @@ use std::{
 use datadog_query::{Client, Exchange};
 use k8s_adapter::{delegated, watch_autoscalers};
 use metrics_store::Store;
-use provider_api::{Check, Server, ServerError, Shutdown};
+use provider_api::{Check, Clock, Server, ServerError, Shutdown};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -51,8 +51,7 @@ async fn serve(config: Config) -> Ended {
     let shutdown = Shutdown::on_signal()?;
     // What can fail for good fails here, before anybody is told that we serve.
     let socket = listen(serving.port).await?;
-    let client =
-        wiring::datadog(datadog).map_err(|why| format!("DD_PROXY_HTTPS or HTTPS_PROXY: {why}"))?;
+    let client = wiring::datadog(datadog)?;
     let cluster = cluster().await?;
 
     let store = Store::new(template, policy, Arc::new(clock));
@@ -66,7 +65,7 @@ async fn serve(config: Config) -> Ended {
     let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
 
     info!(datadog = %client.endpoint(), "where the metrics come from");
-    let key = client.clone();
+    let keys = client.clone();
     let server = server
         .alongside("watches the autoscalers", {
             let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
@@ -83,7 +82,7 @@ async fn serve(config: Config) -> Ended {
         });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,
-        never = check_key(&key) => match never {},
+        never = check_keys(&keys, clock) => match never {},
     };
     Ok(())
 }
@@ -129,13 +128,13 @@ fn first_line(message: &str) -> &str {
 
 /// Tells at once of a key that is refused, and not only when the first autoscaler
 /// has asked. It ends nothing, since the key may be mended at Datadog.
-async fn check_key<S: Exchange>(client: &Client<S>) -> Infallible {
-    match client.validate().await {
-        Ok(()) => info!("Datadog accepts the API key"),
-        Err(why) => error!(
-            "Datadog was asked whether the API key is good: {}",
-            chain(&why)
-        ),
+async fn check_keys<S: Exchange>(client: &Client<S>, clock: WallClock) -> Infallible {
+    for validation in client.validate(clock.now()).await {
+        if validation.is_good() {
+            info!("{} accepts the keys", validation.endpoint);
+        } else {
+            error!("what the keys are good for, at {validation}");
+        }
     }
     pending().await
 }

@@ -2,22 +2,21 @@
 
 use std::num::NonZeroUsize;
 
-use datadog_query::{BatchLimits, Endpoint, Keys};
+use datadog_query::{BatchLimits, Endpoint, Keys, LeafSettings};
 use secrecy::SecretString;
 
-use super::{Mistakes, Reader, Variables};
+use super::{Mistakes, Reader, Variables, connection::connection, fallbacks::fallbacks};
 
 /// Whom we ask, and how much at once.
 #[derive(Debug)]
 pub(crate) struct Datadog {
     pub(crate) endpoint: Endpoint,
     pub(crate) keys: Keys,
+    /// Whom we ask where that one fails, in this order.
+    pub(crate) fallbacks: Vec<(Endpoint, Keys)>,
     pub(crate) limits: BatchLimits,
     pub(crate) parallel: NonZeroUsize,
-    /// A URL, which may hold a password.
-    pub(crate) proxy: Option<SecretString>,
-    /// Hosts that are asked without it.
-    pub(crate) no_proxy: Vec<String>,
+    pub(crate) connection: LeafSettings,
 }
 
 impl Datadog {
@@ -61,6 +60,7 @@ pub(super) fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
         "an application key",
     );
     let endpoint = endpoint(read);
+    let fallbacks = fallbacks(read);
     let most = BatchLimits::default().queries;
     let queries = read.parsed(
         "DD_EXTERNAL_METRICS_PROVIDER_CHUNK_SIZE",
@@ -72,25 +72,20 @@ pub(super) fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
         "a whole number above 0",
         PARALLEL,
     );
-    let proxy = read.first(&["DD_PROXY_HTTPS", "HTTPS_PROXY", "https_proxy"]);
-    let no_proxy = read.first(&["DD_PROXY_NO_PROXY", "NO_PROXY", "no_proxy"]);
-    let no_proxy = no_proxy.map_or("", |(_, hosts)| hosts).split([',', ' ']);
+    let connection = connection(read);
     let keys = Keys::new(&api?, &app?)
         .map_err(|why| read.mistake(format!("DD_API_KEY or DD_APP_KEY: {why}")))
         .ok()?;
     Some(Datadog {
         endpoint: endpoint?,
         keys,
+        fallbacks,
         limits: BatchLimits {
             queries: queries.min(most),
             ..BatchLimits::default()
         },
         parallel,
-        proxy: proxy.map(|(_, url)| SecretString::from(url)),
-        no_proxy: no_proxy
-            .filter(|host| !host.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        connection,
     })
 }
 

@@ -62,7 +62,22 @@ impl fmt::Debug for LeafSettings {
     }
 }
 
+/// How long a connection that rests is kept: the refresh of a minute finds it open, and most
+/// servers have not closed it by then, which would cost a call.
+const REST: Duration = Duration::from_secs(50);
+
+/// How many connections are kept for the next calls. No more are open than calls were running
+/// at once.
+const KEPT: usize = 100;
+
 impl LeafSettings {
+    /// All that is wrong with these settings.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<InvalidLeaf> {
+        let mistakes = [self.proxy().err(), self.further_roots().err()];
+        mistakes.into_iter().flatten().collect()
+    }
+
     pub(super) fn agent(&self) -> Result<Agent, InvalidLeaf> {
         let tls = TlsConfig::builder()
             .root_certs(self.roots()?)
@@ -80,6 +95,9 @@ impl LeafSettings {
             // environment.
             .proxy(self.proxy()?)
             .timeout_global(Some(self.timeout))
+            .max_idle_age(REST)
+            .max_idle_connections(KEPT)
+            .max_idle_connections_per_host(KEPT)
             .http_status_as_error(false)
             // A redirect would carry the keys to another host.
             .max_redirects(0)
@@ -88,8 +106,19 @@ impl LeafSettings {
     }
 
     fn roots(&self) -> Result<RootCerts, InvalidLeaf> {
-        let Some(pem) = &self.authorities else {
+        let Some(further) = self.further_roots()? else {
             return Ok(RootCerts::PlatformVerifier);
+        };
+        let system = rustls_native_certs::load_native_certs().certs;
+        let system = system
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned());
+        Ok(system.chain(further).into())
+    }
+
+    fn further_roots(&self) -> Result<Option<Vec<Certificate<'static>>>, InvalidLeaf> {
+        let Some(pem) = &self.authorities else {
+            return Ok(None);
         };
         let further = parse_pem(pem)
             .filter_map(|item| match item {
@@ -101,11 +130,7 @@ impl LeafSettings {
         if further.is_empty() {
             return Err(InvalidLeaf::Authorities);
         }
-        let system = rustls_native_certs::load_native_certs().certs;
-        let system = system
-            .iter()
-            .map(|certificate| Certificate::from_der(certificate).to_owned());
-        Ok(system.chain(further).into())
+        Ok(Some(further))
     }
 
     fn proxy(&self) -> Result<Option<Proxy>, InvalidLeaf> {
