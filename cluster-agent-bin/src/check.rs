@@ -7,7 +7,7 @@ mod hpa;
 mod outline;
 mod unknown;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use datadog_query::Query;
 use metrics_store::Template;
@@ -17,6 +17,7 @@ use self::{
     document::{Document, documents},
     outline::{Object, objects},
 };
+use crate::config::Variables;
 
 /// Something to tell of one place in a file.
 #[derive(Debug, PartialEq)]
@@ -38,6 +39,11 @@ pub(crate) struct Place {
 pub(crate) enum Told {
     /// Datadog is asked this.
     Asks(Query),
+    /// Datadog is asked this once these variables are set.
+    AsksOnceSet {
+        text: String,
+        unset: BTreeSet<String>,
+    },
     /// It may be wrong, and Datadog has the last word.
     Warning(String),
     /// It does not work.
@@ -46,13 +52,17 @@ pub(crate) enum Told {
 
 /// Everything that there is to tell of a file's text, in its order. Objects of kinds that
 /// ask for no metrics are passed over; lists are gone through.
-pub(crate) fn check(text: &str, template: Template) -> Vec<Finding> {
+pub(crate) fn check(text: &str, template: Template, variables: &Variables) -> Vec<Finding> {
     documents(text)
-        .flat_map(|document| check_document(&document, template))
+        .flat_map(|document| check_document(&document, template, variables))
         .collect()
 }
 
-fn check_document(document: &Document<'_>, template: Template) -> Vec<Finding> {
+fn check_document(
+    document: &Document<'_>,
+    template: Template,
+    variables: &Variables,
+) -> Vec<Finding> {
     let object: Value = match document.read() {
         Ok(object) => object,
         Err((place, why)) => {
@@ -65,17 +75,22 @@ fn check_document(document: &Document<'_>, template: Template) -> Vec<Finding> {
     };
     objects(document, object)
         .iter()
-        .flat_map(|object| check_object(document, object, template))
+        .flat_map(|object| check_object(document, object, template, variables))
         .collect()
 }
 
-fn check_object(document: &Document<'_>, object: &Object, template: Template) -> Vec<Finding> {
+fn check_object(
+    document: &Document<'_>,
+    object: &Object,
+    template: Template,
+    variables: &Variables,
+) -> Vec<Finding> {
     let word = |name: &str| object.value.get(name).and_then(Value::as_str);
     let version = word("apiVersion").unwrap_or_default();
     match (word("kind").unwrap_or_default(), version) {
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::check(document, object, template),
         ("HorizontalPodAutoscaler", version) => hpa::of_another_version(object, version),
-        ("DatadogMetric", _) => datadog_metric::check(document, object),
+        ("DatadogMetric", _) => datadog_metric::check(document, object, variables),
         _ => Vec::new(),
     }
 }
@@ -107,6 +122,10 @@ impl fmt::Display for Finding {
         } = self;
         let (word, text) = match told {
             Told::Asks(query) => ("ok", query.to_string()),
+            Told::AsksOnceSet { text, unset } => {
+                let unset = Vec::from_iter(unset.iter().map(String::as_str)).join(", ");
+                ("ok", format!("{text} (not set here: {unset})"))
+            }
             Told::Warning(text) => ("warning", text.clone()),
             Told::Mistake(text) => ("mistake", text.clone()),
         };
@@ -117,237 +136,4 @@ impl fmt::Display for Finding {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroU32;
-
-    use datadog_query::{Aggregator, Rollup};
-
-    use super::*;
-
-    fn told(text: &str) -> Vec<String> {
-        let template = Template {
-            aggregator: Aggregator::Avg,
-            rollup: Rollup(NonZeroU32::new(30).unwrap()),
-        };
-        check(text, template)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    }
-
-    #[test]
-    fn an_autoscaler_tells_what_datadog_is_asked_and_each_mistake_its_place() {
-        let text = r#"# An autoscaler, and what it scales.
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web, namespace: shop}
-spec:
-  maxReplicas: 3
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  metrics:
-    - type: Resource
-      resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}
-    - type: External
-      external:
-        metric:
-          name: nginx.net.request_per_s
-          selector: {matchLabels: {kube_container_name: nginx}}
-        target: {type: AverageValue, averageValue: "9"}
-    - type: External
-      external:
-        metric: {name: nginx.net.requests-per-s}
-        target: {type: AverageValue, averageValue: "9"}
-    - type: External
-      external:
-        metric: {name: queue.depth, selector: {matchLabels: {queue: Mail}}}
-        target: {type: AverageValue}
-"#;
-        assert_eq!(
-            told(text),
-            [
-                "18:17: ok: HorizontalPodAutoscaler shop/web: avg:nginx.net.request_per_s{kube_container_name:nginx}.rollup(30)",
-                "23:24: mistake: HorizontalPodAutoscaler shop/web: nginx.net.requests-per-s: a metric name holds letters, digits, `_` and `.`, not '-'",
-                "27:24: mistake: HorizontalPodAutoscaler shop/web: queue.depth: external.target.averageValue: it is missing",
-                "27:24: warning: HorizontalPodAutoscaler shop/web: queue.depth: `queue:Mail` matches nothing: Datadog stores tags in small letters",
-                "27:24: ok: HorizontalPodAutoscaler shop/web: avg:queue.depth{queue:Mail}.rollup(30)",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_query_of_a_datadog_metric_is_read_at_its_place() {
-        let text = r#"apiVersion: datadoghq.com/v1alpha1
-kind: DatadogMetric
-metadata: {name: hits}
-spec:
-  query: sum:trace.hits{env:prod}.as_rate()
----
-kind: DatadogMetric
-apiVersion: datadoghq.com/v1alpha1
-metadata: {name: bad, namespace: shop}
-spec: {query: "anomalies(avg:a{*}, basic, 2)"}
----
-kind: DatadogMetric
-apiVersion: datadoghq.com/v1alpha1
-metadata: {name: odd}
-spec:
-  query: avg:a{*}.smooth(2)
----
-kind: DatadogMetric
-apiVersion: datadoghq.com/v1alpha1
-metadata: {name: none}
-spec: {}
-"#;
-        assert_eq!(
-            told(text),
-            [
-                "5:10: ok: DatadogMetric default/hits: sum:trace.hits{env:prod}.as_rate()",
-                "10:36: mistake: DatadogMetric shop/bad: found `basic, 2)` at character 21, expected `'basic'` in quotes, or a metric with its scope: without quotes a word is read as a metric",
-                "16:19: warning: DatadogMetric default/odd: `.smooth(2)` is no modifier that is known here",
-                "16:10: ok: DatadogMetric default/odd: avg:a{*}.smooth(2)",
-                "18:1: mistake: DatadogMetric default/none: spec.query is missing",
-            ]
-        );
-    }
-
-    #[test]
-    fn an_autoscaler_in_a_list_is_checked_at_its_place() {
-        let printed = r#"apiVersion: v1
-kind: List
-items:
-- {apiVersion: v1, kind: Service, metadata: {name: web}}
-- apiVersion: autoscaling/v2
-  kind: HorizontalPodAutoscaler
-  metadata: {name: web}
-  spec:
-    maxReplicas: 3
-    scaleTargetRef: {kind: Deployment, name: web}
-    metrics:
-    - type: External
-      external:
-        metric: {name: queue-depth}
-        target: {type: Value, value: 9}
-- {apiVersion: autoscaling/v2beta2, kind: HorizontalPodAutoscaler, metadata: {name: old}}
-"#;
-        assert_eq!(
-            told(printed),
-            [
-                "14:24: mistake: HorizontalPodAutoscaler default/web: queue-depth: a metric name holds letters, digits, `_` and `.`, not '-'",
-                "16:3: mistake: HorizontalPodAutoscaler default/old: Kubernetes 1.26 and newer have no autoscaling/v2beta2: write it as autoscaling/v2",
-            ]
-        );
-        let answered = r#"{"kind":"HorizontalPodAutoscalerList","apiVersion":"autoscaling/v2","items":[
-            {"metadata":{"name":"web"},"spec":{"maxReplicas":1,"scaleTargetRef":{"kind":"Deployment","name":"web"},
-             "metrics":[{"type":"External","external":{"metric":{"name":"a"},"target":{"type":"Value","value":"1"}}}]}}]}"#;
-        assert_eq!(
-            told(answered),
-            ["3:73: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)"]
-        );
-    }
-
-    #[test]
-    fn what_an_api_server_refuses_is_told_of_the_metric_or_of_the_autoscaler() {
-        let text = r#"apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec:
-  minReplicas: 5
-  maxReplicas: 3
-  scaleTargetRef: {kind: Deployment, name: web}
-  metrics:
-  - type: external
-    external:
-      metric: {name: a, selektor: {matchLabels: {env: prod}}}
-      target: {type: Value, value: 9x}
-  - type: External
-    external:
-      metric: {name: a}
-      target: {value: "0", averageValue: "1"}
-  - type: External
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: number}
-spec:
-  maxReplicas: 3
-  scaleTargetRef: {kind: Deployment, name: web}
-  metrics:
-  - type: External
-    external:
-      metric: {name: 12}
-      target: {type: Value, value: "9"}
-"#;
-        assert_eq!(
-            told(text),
-            [
-                "11:22: warning: HorizontalPodAutoscaler default/web: spec.metrics[0].external.metric.selektor is no field of an autoscaler, and Kubernetes ignores or refuses it",
-                "1:1: mistake: HorizontalPodAutoscaler default/web: spec.minReplicas: 5 is not between 0 and 3",
-                "11:22: mistake: HorizontalPodAutoscaler default/web: a: its type is `external`, and of `external` it is `External`",
-                "11:22: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)",
-                "15:22: mistake: HorizontalPodAutoscaler default/web: a: external.target: it has a `value` and an `averageValue`, and one is wanted",
-                "15:22: mistake: HorizontalPodAutoscaler default/web: a: external.target.type: it is ``: write Value or AverageValue",
-                "15:22: ok: HorizontalPodAutoscaler default/web: avg:a{*}.rollup(30)",
-                "1:1: mistake: HorizontalPodAutoscaler default/web: spec.metrics[2]: its type is External, and `external` is missing",
-                "28:22: mistake: HorizontalPodAutoscaler default/number: spec.metrics[0]: invalid type: integer `12`, expected a string",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_query_of_several_lines_is_read_at_its_place() {
-        let metric = |query: &str| {
-            format!("kind: DatadogMetric\nmetadata: {{name: a}}\nspec:\n  query: {query}\n  x: y\n")
-        };
-        let places = [
-            "|\n    avg:a{*}\n    + avg:b",
-            ">-\n    avg:a{*}\n\n    + avg:b",
-            "avg:a{*}\n    + avg:b",
-            "\"avg:a{*}\n    + avg:b\"",
-        ]
-        .map(|query| {
-            told(&metric(query))[0]
-                .split(": ")
-                .next()
-                .map(str::to_owned)
-        });
-        assert_eq!(
-            places,
-            ["6:12", "7:12", "5:12", "5:12"].map(|place| Some(place.to_owned()))
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_where_and_the_rest_is_checked() {
-        let text = "kind: [\n---\nkind: HorizontalPodAutoscaler\napiVersion: autoscaling/v2beta2\nmetadata: {name: old}\n---\n";
-        let told = told(text);
-        let [broken, old] = &told[..] else {
-            panic!("{told:?}")
-        };
-        assert!(broken.contains(": mistake: the document: "), "{broken}");
-        assert_eq!(
-            old,
-            "3:1: mistake: HorizontalPodAutoscaler default/old: Kubernetes 1.26 and newer have no autoscaling/v2beta2: write it as autoscaling/v2"
-        );
-    }
-
-    #[test]
-    fn a_name_does_not_steer_the_terminal() {
-        let text =
-            "kind: DatadogMetric\nmetadata: {name: \"a\\e[31m\"}\nspec: {query: \"avg:a{*}\"}\n";
-        assert_eq!(
-            told(text),
-            ["3:15: ok: DatadogMetric default/a [31m: avg:a{*}"]
-        );
-    }
-
-    #[test]
-    fn the_manifests_of_the_walkthrough_are_good() {
-        let text = include_str!("../manifests/hpa-example/hpa.yaml");
-        let told = told(text);
-        assert!(told.len() == 1 && told[0].contains(": ok: "), "{told:?}");
-    }
-}
+mod tests;

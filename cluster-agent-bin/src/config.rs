@@ -5,6 +5,7 @@ mod asking;
 mod connection;
 mod datadog;
 mod fallbacks;
+mod query_variables;
 mod reader;
 mod serving;
 mod variables;
@@ -15,6 +16,7 @@ mod tests;
 pub(crate) use self::{
     asking::Asking,
     datadog::Datadog,
+    query_variables::NoVariable,
     serving::{Certificate, CertificateFiles, Serving},
     variables::Variables,
 };

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
                 continue;
             }
         };
-        for finding in check(&text, asking.template) {
+        for finding in check(&text, asking.template, variables) {
             writeln!(out, "{}:{finding}", file.display())?;
             findings.push(finding);
         }
@@ -74,7 +74,12 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
         return Err(wrong.join(", ").into());
     }
     let queries = counted(queries.len(), "query", "queries");
-    writeln!(out, "no mistakes, {queries}")?;
+    let later: BTreeSet<&str> = findings.iter().filter_map(asked_once_set).collect();
+    let later = match later.len() {
+        0 => String::new(),
+        n => format!(", and {n} more once their variables are set"),
+    };
+    writeln!(out, "no mistakes, {queries}{later}")?;
     Ok(())
 }
 
@@ -89,7 +94,14 @@ fn read(file: &Path) -> io::Result<String> {
 fn asked(finding: &Finding) -> Option<&Query> {
     match &finding.told {
         Told::Asks(query) => Some(query),
-        Told::Warning(_) | Told::Mistake(_) => None,
+        Told::AsksOnceSet { .. } | Told::Warning(_) | Told::Mistake(_) => None,
+    }
+}
+
+fn asked_once_set(finding: &Finding) -> Option<&str> {
+    match &finding.told {
+        Told::AsksOnceSet { text, .. } => Some(text),
+        Told::Asks(_) | Told::Warning(_) | Told::Mistake(_) => None,
     }
 }
 

@@ -3,11 +3,12 @@
 mod shown;
 
 use std::{
+    error::Error,
     io::{self, Write},
     time::Duration,
 };
 
-use datadog_query::{Batch, Query, RateLimit, Window, parse};
+use datadog_query::{Batch, InvalidTemplate, Query, QueryTemplate, RateLimit, Window, parse};
 use provider_api::Clock;
 
 use super::Ended;
@@ -19,7 +20,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A metric query, such as 'avg:nginx.net.request_per_s{*}.rollup(30)'
+    /// A metric query, such as 'avg:nginx.net.request_per_s{*}.rollup(30)'; the variables
+    /// %%tag_kube_cluster_name%% (DD_CLUSTER_NAME) and %%env_NAME%% are put in
     query: String,
     /// How far back to look: 5m, 1h or -1h
     #[arg(long, value_name = "TIME", default_value = "5m", allow_hyphen_values = true, value_parser = ago)]
@@ -36,17 +38,21 @@ fn ago(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The query, with its variables put in.
+fn written(text: &str, variables: &Variables) -> Result<Query, Box<dyn Error>> {
+    let template = QueryTemplate::written(text).map_err(|why| match (why, parse(text.trim())) {
+        // It cannot be sent; the parser's words say more than the gate's.
+        (InvalidTemplate::Query(_), Err(mistake)) => Box::<dyn Error>::from(mistake),
+        (why, _) => why.into(),
+    })?;
+    Ok(variables.resolve(&template)?)
+}
+
 pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
     log_to_stderr(variables, "off");
-    let understood = parse(arguments.query.trim());
-    let query = match (Query::written(&arguments.query), &understood) {
-        (Ok(query), _) => query,
-        // It cannot be sent; the parser's words say more than the gate's.
-        (Err(_), Err(mistake)) => return Err(mistake.clone().into()),
-        (Err(why), Ok(_)) => return Err(why.into()),
-    };
+    let query = written(&arguments.query, variables)?;
     let mut out = io::stdout().lock();
-    match understood {
+    match parse(query.text()) {
         Ok(parsed) => {
             for warning in parsed.warnings {
                 writeln!(

@@ -79,6 +79,27 @@ pub enum Unresolved<E: std::error::Error + 'static> {
     },
 }
 
+impl InvalidTemplate {
+    /// The character at which the variable begins that is wrong, if one is.
+    #[must_use]
+    pub fn variable(&self) -> Option<usize> {
+        match self {
+            Self::Query(_) => None,
+            Self::Unclosed(place) | Self::Unknown { place, .. } => Some(*place),
+        }
+    }
+}
+
+impl<E: std::error::Error> Unresolved<E> {
+    /// The character at which the variable begins.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        match self {
+            Self::NoValue { place, .. } | Self::Value { place, .. } => *place,
+        }
+    }
+}
+
 impl QueryTemplate {
     /// A query that a person wrote, without the white space around it. It may hold no
     /// variable at all.
@@ -133,7 +154,7 @@ impl QueryTemplate {
     /// The first variable without a value, or with one that cannot stand at its place.
     pub fn resolve<V, E>(
         &self,
-        value: impl Fn(&Variable) -> Result<V, E>,
+        mut value: impl FnMut(&Variable) -> Result<V, E>,
     ) -> Result<Query, Unresolved<E>>
     where
         V: AsRef<str>,
