@@ -117,7 +117,7 @@ fn live(
     asking: &Asking,
     variables: &Variables,
 ) -> Result<usize, Box<dyn Error>> {
-    let client = wiring::datadog(Datadog::of(variables)?)?;
+    let client = wiring::datadog(Datadog::of(variables)?)?.with_reading(asking.reading);
     let now = WallClock::real().now();
     let span = asking.window.unsigned_abs();
     let window = Window::ending(now, span);

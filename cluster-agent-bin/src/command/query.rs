@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
-use datadog_query::{Batch, InvalidTemplate, Query, QueryTemplate, RateLimit, Window, parse};
+use datadog_query::{
+    Batch, InvalidTemplate, PointMode, Query, QueryTemplate, RateLimit, Reading, SeveralSeries,
+    Window, parse,
+};
 use provider_api::Clock;
 
 use super::Ended;
 use crate::{
-    config::{Datadog, Variables},
+    config::{Asking, Datadog, Variables},
     edge::{WallClock, block_on, log_to_stderr},
     wiring,
 };
@@ -26,6 +29,14 @@ pub(crate) struct Arguments {
     /// How far back to look: 5m, 1h or -1h
     #[arg(long, value_name = "TIME", default_value = "5m", allow_hyphen_values = true, value_parser = ago)]
     from: Duration,
+    /// Which point is the value: last-complete, penultimate, last, or avg:5, max:5, min:5;
+    /// without it, what DD_EXTERNAL_METRICS_PROVIDER_POINT says
+    #[arg(long, value_name = "MODE")]
+    point: Option<PointMode>,
+    /// What becomes of several series: refuse, sum, avg, min or max; without it, what
+    /// DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES says
+    #[arg(long, value_name = "AGGREGATOR")]
+    merge: Option<SeveralSeries>,
 }
 
 /// A span of time, with or without the sign that says that it lies in the past.
@@ -64,6 +75,11 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
         }
         Err(mistake) => writeln!(out, "warning   Datadog will hardly take this: {mistake}")?,
     }
+    let set = Asking::of(variables)?.reading;
+    let reading = Reading {
+        point: arguments.point.unwrap_or(set.point),
+        several: arguments.merge.unwrap_or(set.several),
+    };
     let client = wiring::datadog(Datadog::of(variables)?)?;
     let now = WallClock::real().now();
     let window = Window::ending(now, arguments.from);
@@ -90,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
             "limit     {left} of {limit} calls are left in this {period}"
         )?;
     }
-    shown::write(&mut out, &reply.series, now)?;
+    shown::write(&mut out, &reply.series, reading, now)?;
     Ok(())
 }
 

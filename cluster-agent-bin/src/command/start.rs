@@ -39,6 +39,7 @@ async fn serve(config: Config) -> Ended {
         asking:
             Asking {
                 template,
+                reading,
                 policy,
                 refresh_period,
                 window,
@@ -51,7 +52,7 @@ async fn serve(config: Config) -> Ended {
     let shutdown = Shutdown::on_signal()?;
     // What can fail for good fails here, before anybody is told that we serve.
     let socket = listen(serving.port).await?;
-    let client = wiring::datadog(datadog)?;
+    let client = wiring::datadog(datadog)?.with_reading(reading);
     let cluster = cluster().await?;
 
     let store = Store::new(template, policy, Arc::new(clock));

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, str::FromStr};
 
-use datadog_query::{Aggregator, Budget, Rollup};
+use datadog_query::{Aggregator, Budget, PointMode, Reading, Rollup, SeveralSeries};
 use metrics_store::{Policy, Template};
 use time::Duration;
 
@@ -12,6 +12,8 @@ use super::{Mistakes, Reader, Variables};
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) template: Template,
+    /// How an answer becomes a value.
+    pub(crate) reading: Reading,
     pub(crate) policy: Policy,
     /// How often every query is asked.
     pub(crate) refresh_period: Duration,
@@ -38,6 +40,7 @@ const ROLLUP: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const MAX_AGE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
 const WINDOW: NonZeroU32 = NonZeroU32::new(300).expect("not zero");
 const REFRESH_PERIOD: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+
 /// What the queries are made of, and how long their values count.
 pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
     let rollup = read.parsed(
@@ -50,6 +53,18 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
         "avg, sum, min or max",
         Aggregator::Avg,
     );
+    let reading = Reading {
+        point: read.parsed(
+            "DD_EXTERNAL_METRICS_PROVIDER_POINT",
+            "last-complete, penultimate, last, or one of avg:5, max:5, min:5 for the last five",
+            PointMode::LastComplete,
+        ),
+        several: read.parsed(
+            "DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES",
+            "refuse, avg, sum, min or max",
+            SeveralSeries::Refused,
+        ),
+    };
     let max_age = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", MAX_AGE);
     let window = read.seconds("DD_EXTERNAL_METRICS_PROVIDER_BUCKET_SIZE", WINDOW);
     let refresh_period = read.seconds(
@@ -70,15 +85,19 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
             policy.max_age().whole_seconds()
         ));
     }
+    // So many buckets, and the one that is still open.
+    let buckets = i64::from(reading.point.points().get()) + 1;
+    let read_over = Duration::seconds(i64::from(rollup.get()).saturating_mul(buckets));
     Asking {
         template: Template {
             aggregator,
             rollup: Rollup(rollup),
         },
+        reading,
         policy,
         refresh_period,
         // What may be served has to be asked for.
-        window: window.max(policy.max_age()),
+        window: window.max(policy.max_age()).max(read_over),
         budget: Budget::keeping_free(reserve.0),
     }
 }

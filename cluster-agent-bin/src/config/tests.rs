@@ -1,4 +1,6 @@
-use datadog_query::Endpoint;
+use std::num::NonZeroU32;
+
+use datadog_query::{Aggregator, Endpoint, PointMode, Reading, SeveralSeries};
 use metrics_store::Policy;
 use time::Duration;
 
@@ -34,6 +36,7 @@ fn the_keys_alone_are_enough() {
         (config.asking.refresh_period, config.asking.window),
         (Duration::seconds(30), Duration::seconds(300))
     );
+    assert_eq!(config.asking.reading, Reading::default());
     assert_eq!(config.server.port, 8443);
 }
 
@@ -104,6 +107,30 @@ fn values_are_asked_for_before_the_last_ones_are_too_old() {
     )]))
     .unwrap();
     assert_eq!(config.asking.window, Duration::minutes(30));
+}
+
+#[test]
+fn which_point_counts_is_set_and_all_that_it_needs_is_asked_for() {
+    let config = Config::of(&variables(&[
+        ("DD_EXTERNAL_METRICS_PROVIDER_POINT", "max:20"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES", "sum"),
+    ]));
+    let asking = config.unwrap().asking;
+    let twenty = NonZeroU32::new(20).unwrap();
+    assert_eq!(
+        asking.reading,
+        Reading {
+            point: PointMode::Max(twenty),
+            several: SeveralSeries::Merged(Aggregator::Sum),
+        }
+    );
+    // Twenty buckets of 30 s, and the open one.
+    assert_eq!(asking.window, Duration::seconds(630));
+    assert_eq!(
+        mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_POINT", "newest")]),
+        "DD_EXTERNAL_METRICS_PROVIDER_POINT is `newest`, and should be last-complete, penultimate, \
+         last, or one of avg:5, max:5, min:5 for the last five"
+    );
 }
 
 #[test]
