@@ -1,6 +1,10 @@
 //! The answer of version 2.
 
-use std::iter;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::Response;
@@ -46,18 +50,34 @@ pub(super) fn series(
             time: time.0,
             value,
         };
-        let points: Vec<_> = iter::zip(&times, row).map(slot).collect();
-        let query_index = raw.query_index.and_then(|index| index.try_into().ok());
-        let query = query_index.and_then(|index: usize| batch.queries().get(index));
         Series {
-            query_index,
-            interval: Some(width(query, window, &points)),
+            query_index: raw.query_index.and_then(|index| index.try_into().ok()),
+            interval: None,
             scope: raw.group_tags.unwrap_or_default().join(","),
             unit: raw.unit,
-            points,
+            points: iter::zip(&times, row).map(slot).collect(),
         }
     });
-    Ok(series.collect())
+    let mut series: Vec<_> = series.collect();
+    let widths = widths(&series, batch, window);
+    for one in &mut series {
+        one.interval = widths.get(&one.query_index).copied();
+    }
+    Ok(series)
+}
+
+/// How wide the buckets of each query are.
+fn widths(series: &[Series], batch: &Batch, window: Window) -> BTreeMap<Option<usize>, Duration> {
+    let answered: BTreeSet<_> = series.iter().map(|one| one.query_index).collect();
+    let width = |index: Option<usize>| {
+        let query = index.and_then(|index| batch.queries().get(index));
+        let its = series.iter().filter(|one| one.query_index == index);
+        width(query, window, its.map(|one| one.points.as_slice()))
+    };
+    answered
+        .into_iter()
+        .map(|index| (index, width(index)))
+        .collect()
 }
 
 /// The body as it comes, as far as it is used.
@@ -109,8 +129,6 @@ fn is_said(errors: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
     use time::macros::datetime;
 

@@ -9,17 +9,21 @@ use crate::{query::Query, window::Window};
 /// buckets.
 const MOST_POINTS: u64 = 1500;
 
-/// A width that the buckets of a series do not exceed. A bucket that is taken for narrower
-/// than it is would count before it is over, so each step of this errs to the wide side: the
-/// width that the query asks for, or the smallest distance between two values, or, for a
-/// value that is alone, the widest bucket that is usual in such a window.
-pub(super) fn width(query: Option<&Query>, window: Window, points: &[Slot]) -> Duration {
+/// A width that the buckets of a query's series do not exceed. A bucket that is taken for
+/// narrower than it is would count before it is over, so each step of this errs to the wide
+/// side: the width that the query asks for, or the smallest distance between two values, or,
+/// for a value that is alone, the widest bucket that is usual in such a window.
+pub(super) fn width<'a>(
+    query: Option<&Query>,
+    window: Window,
+    series: impl Iterator<Item = &'a [Slot]>,
+) -> Duration {
     let span = window.span().as_secs();
     query
         .and_then(|query| rollups(query.text()).max())
         .filter(|seconds| span <= seconds.saturating_mul(MOST_POINTS))
         .map(Duration::from_secs)
-        .or_else(|| smallest_distance(points))
+        .or_else(|| series.filter_map(smallest_distance).min())
         .unwrap_or_else(|| usual(span))
 }
 
@@ -81,7 +85,8 @@ mod tests {
         };
         let window = Window::ending(OffsetDateTime::UNIX_EPOCH, Duration::from_secs(span));
         let points: Vec<_> = points.iter().map(slot).collect();
-        width(Some(&Query::written(query).unwrap()), window, &points).as_secs()
+        let series = [points.as_slice()].into_iter();
+        width(Some(&Query::written(query).unwrap()), window, series).as_secs()
     }
 
     #[test]

@@ -15,8 +15,9 @@ use super::{
     quota::{Quota, Standing},
     scenario::{Keys, Scenario, Series},
     series::rows,
-    window::{Moment, Window},
+    window::Moment,
 };
+use crate::api_version::ApiVersion;
 
 /// All that a simulator knows.
 #[derive(Debug)]
@@ -25,7 +26,9 @@ pub(super) struct Account {
     start: OffsetDateTime,
     pub(super) series: Vec<Series>,
     pub(super) faults: Vec<Fault>,
+    /// Either version of the query route has its own, with the same limit.
     quota: Quota,
+    quota_v2: Quota,
     pub(super) calls: VecDeque<Answered>,
 }
 
@@ -44,13 +47,13 @@ impl Account {
             faults,
             start,
         } = scenario;
-        let (quota, start) = (Quota::new(rate_limit), start.unwrap_or(now));
         Self {
             keys,
-            start,
+            start: start.unwrap_or(now),
             series,
             faults,
-            quota,
+            quota: Quota::new(rate_limit),
+            quota_v2: Quota::new(rate_limit),
             calls: VecDeque::new(),
         }
     }
@@ -77,7 +80,7 @@ impl Account {
                 delivery: Delivery::AtOnce,
             };
         }
-        let call = Call::of(request.method(), request.uri());
+        let call = Call::of(request);
         let offset = (now - self.start).as_seconds_f64();
         let failure = self
             .faults
@@ -103,7 +106,7 @@ impl Account {
     }
 
     /// The way of a call: front proxy, keys, rate limit, route. The front proxy and the
-    /// other routes tell nothing of the limit.
+    /// other routes tell nothing of the limit, and version 2 does when it is reached.
     fn reply(
         &mut self,
         request: &Request<Bytes>,
@@ -122,8 +125,12 @@ impl Account {
         if let Some(body) = self.refuse_keys(request.headers(), call) {
             return (body, None);
         }
-        let counted = matches!(call, Call::Query(_));
-        let standing = counted.then(|| self.quota.count(now.unix_timestamp()));
+        let version = call.version();
+        let quota = match version {
+            Some(ApiVersion::V2) => &mut self.quota_v2,
+            Some(ApiVersion::V1) | None => &mut self.quota,
+        };
+        let standing = version.map(|_| quota.count(now.unix_timestamp()));
         if failure == Some(Failure::TooManyRequests) {
             return (
                 self.quota.rate_limit.refusal(),
@@ -134,7 +141,7 @@ impl Account {
             return (self.quota.rate_limit.refusal(), standing);
         }
         let body = failure
-            .and_then(Failure::instead)
+            .and_then(|failure| failure.instead(version))
             .unwrap_or_else(|| match call {
                 Call::Query(query) if failure == Some(Failure::NoSeries) => {
                     self.time_series(query, &[], now)
@@ -144,7 +151,7 @@ impl Account {
                 Call::Validate => Body::json(StatusCode::OK, &serde_json::json!({ "valid": true })),
                 Call::Unknown => Body::edge(StatusCode::NOT_FOUND, "Not found"),
             });
-        (body, standing)
+        (body, standing.filter(|_| version == Some(ApiVersion::V1)))
     }
 
     /// A scenario without keys accepts any, but none is as wrong as on the real server.
@@ -167,22 +174,21 @@ impl Account {
     }
 
     fn time_series(&self, call: &QueryCall, series: &[Series], now: OffsetDateTime) -> Body {
-        let bad = |error: &str| Body::errors(StatusCode::BAD_REQUEST, &[error]);
         let moment = Moment {
             start: self.start.unix_timestamp(),
             now: now.unix_timestamp(),
         };
-        match (Window::of(call), &call.asked) {
-            (Err(error), _) => bad(&error),
-            (_, Err(refused)) => bad(&refused.to_string()),
-            (Ok(window), Ok(asked)) => {
-                let text = call.text.as_deref().unwrap_or_default();
-                let rows: Vec<_> = asked
-                    .iter()
-                    .map(|one| rows(one, series, window, moment))
-                    .collect();
-                Body::time_series(text, asked, &rows, window)
+        let (window, asked) = match (&call.window, &call.asked) {
+            (Ok(window), Ok(asked)) => (*window, asked),
+            (Err(error), _) | (_, Err(error)) => {
+                return Body::errors(StatusCode::BAD_REQUEST, &[error]);
             }
+        };
+        let rows = asked.iter().map(|one| rows(one, series, window, moment));
+        let rows: Vec<_> = rows.collect();
+        match call.version {
+            ApiVersion::V1 => Body::time_series(&call.texts.concat(), asked, &rows, window),
+            ApiVersion::V2 => Body::time_series_v2(&rows),
         }
     }
 

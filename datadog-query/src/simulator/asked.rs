@@ -32,19 +32,21 @@ impl Asked {
     /// The queries of a call in their order. One bad query spoils them all, as it does
     /// on the real server.
     pub(super) fn all(text: &str) -> Result<Vec<Self>, Refused> {
-        let mut cursor = Cursor::new(text);
-        if cursor.done() {
-            return Err(Refused::Empty);
-        }
+        let mut cursor = Cursor::over(text)?;
         let mut queries = vec![Self::read(&mut cursor)?];
         while cursor.eat(",") {
             queries.push(Self::read(&mut cursor)?);
         }
-        if cursor.done() {
-            Ok(queries)
-        } else {
-            Err(cursor.refuse())
-        }
+        cursor.end()?;
+        Ok(queries)
+    }
+
+    /// A query that has a text of its own.
+    pub(super) fn one(text: &str) -> Result<Self, Refused> {
+        let mut cursor = Cursor::over(text)?;
+        let query = Self::read(&mut cursor)?;
+        cursor.end()?;
+        Ok(query)
     }
 
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, Refused> {

@@ -13,6 +13,9 @@ use super::{
     series::Row,
     window::Window,
 };
+use crate::api_version::ApiVersion;
+
+mod v2;
 
 /// A status, a content type and a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +78,10 @@ impl Body {
     }
 
     /// A failure behind HTTP 200.
-    pub(super) fn status_error(error: &str) -> Self {
+    pub(super) fn status_error(version: Option<ApiVersion>, error: &str) -> Self {
+        if version == Some(ApiVersion::V2) {
+            return Self::error_beside_data(error);
+        }
         #[derive(Serialize)]
         struct StatusError<'a> {
             status: &'static str,

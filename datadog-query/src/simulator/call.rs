@@ -1,10 +1,18 @@
 //! A call as it arrives: its route and what it asks there.
 
-use http::{Method, Uri};
+use bytes::Bytes;
+use http::{Method, Request};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::asked::{Asked, Refused, is_of_a_name};
+use super::{
+    asked::{Asked, is_of_a_name},
+    window::Window,
+};
+use crate::api_version::ApiVersion;
+
+mod v1;
+mod v2;
 
 /// What is wanted of the simulated Datadog.
 #[derive(Debug)]
@@ -17,13 +25,14 @@ pub(super) enum Call {
     Unknown,
 }
 
-/// `GET /api/v1/query`, before anything of it is checked.
+/// A call of one of the two query routes, or what is wrong with it.
 #[derive(Debug)]
 pub(super) struct QueryCall {
-    pub(super) from: Option<String>,
-    pub(super) to: Option<String>,
-    pub(super) text: Option<String>,
-    pub(super) asked: Result<Vec<Asked>, Refused>,
+    pub(super) version: ApiVersion,
+    /// The queries as they came, those of version 1 in one text.
+    pub(super) texts: Vec<String>,
+    pub(super) window: Result<Window, String>,
+    pub(super) asked: Result<Vec<Asked>, String>,
 }
 
 /// A route by the name that a fault calls it.
@@ -36,17 +45,19 @@ pub(super) enum Route {
 }
 
 impl Call {
-    pub(super) fn of(method: &Method, uri: &Uri) -> Self {
-        if method != Method::GET {
-            return Self::Unknown;
-        }
-        match uri.path() {
-            "/api/v1/query" => Self::Query(QueryCall::of(uri.query().unwrap_or_default())),
-            "/api/v1/validate" => Self::Validate,
-            path => match path.strip_prefix("/api/v1/metrics/") {
+    pub(super) fn of(request: &Request<Bytes>) -> Self {
+        let uri = request.uri();
+        match (request.method(), uri.path()) {
+            (&Method::GET, "/api/v1/query") => {
+                Self::Query(v1::read(uri.query().unwrap_or_default()))
+            }
+            (&Method::POST, "/api/v2/query/timeseries") => Self::Query(v2::read(request.body())),
+            (&Method::GET, "/api/v1/validate") => Self::Validate,
+            (&Method::GET, path) => match path.strip_prefix("/api/v1/metrics/") {
                 Some(name) if !name.is_empty() => Self::Metadata(decoded(name)),
                 _ => Self::Unknown,
             },
+            _ => Self::Unknown,
         }
     }
 
@@ -59,48 +70,36 @@ impl Call {
         }
     }
 
+    /// Of the query route.
+    pub(super) fn version(&self) -> Option<ApiVersion> {
+        match self {
+            Self::Query(query) => Some(query.version),
+            Self::Metadata(_) | Self::Validate | Self::Unknown => None,
+        }
+    }
+
     pub(super) fn mentions(&self, metric: &str) -> bool {
         match self {
             Self::Query(QueryCall {
                 asked: Ok(asked), ..
             }) => asked.iter().any(|asked| asked.metric == metric),
-            Self::Query(QueryCall {
-                text: Some(text), ..
-            }) => text.split(|c| !is_of_a_name(c)).any(|word| word == metric),
+            Self::Query(QueryCall { texts, .. }) => texts
+                .iter()
+                .flat_map(|text| text.split(|c| !is_of_a_name(c)))
+                .any(|word| word == metric),
             Self::Metadata(name) => name == metric,
-            _ => false,
+            Self::Validate | Self::Unknown => false,
         }
     }
 
-    /// The queries one by one, or the text that cannot be read as such.
+    /// The queries one by one, or the texts that cannot be read as such.
     pub(super) fn queries(&self) -> Vec<String> {
         match self {
             Self::Query(QueryCall {
                 asked: Ok(asked), ..
             }) => asked.iter().map(|asked| asked.text.clone()).collect(),
-            Self::Query(QueryCall { text, .. }) => text.iter().cloned().collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
-impl QueryCall {
-    fn of(parameters: &str) -> Self {
-        let value = |name: &str| {
-            let mut pairs = parameters
-                .split('&')
-                .filter_map(|pair| pair.split_once('='));
-            pairs
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| decoded(&value.replace('+', " ")))
-        };
-        let text = value("query");
-        let asked = Asked::all(text.as_deref().unwrap_or_default());
-        Self {
-            from: value("from"),
-            to: value("to"),
-            text,
-            asked,
+            Self::Query(QueryCall { texts, .. }) => texts.clone(),
+            Self::Metadata(_) | Self::Validate | Self::Unknown => Vec::new(),
         }
     }
 }
@@ -113,49 +112,24 @@ fn decoded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn call(uri: &str) -> Call {
-        Call::of(&Method::GET, &uri.parse().unwrap())
-    }
-
-    #[test]
-    fn a_query_is_decoded_and_split() {
-        let call = call("/api/v1/query?from=1&to=2&query=avg%3Aa%7B*%7D+%2C+max:b{x:1%2cy:2}&x");
-        assert_eq!(call.queries(), ["avg:a{*}", "max:b{x:1,y:2}"]);
-        let Call::Query(query) = call else {
-            panic!("{call:?}")
-        };
-        assert_eq!(
-            (query.from.as_deref(), query.to.as_deref()),
-            (Some("1"), Some("2"))
-        );
-        assert_eq!(query.text.as_deref(), Some("avg:a{*} , max:b{x:1,y:2}"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_as_it_came() {
-        assert_eq!(call("/api/v1/query?query=avg:a,b").queries(), ["avg:a,b"]);
+    fn route(method: &str, path: &str) -> Option<Route> {
+        let request = Request::builder().method(method).uri(path);
+        Call::of(&request.body(Bytes::new()).unwrap()).route()
     }
 
     #[test]
     fn every_path_has_its_route() {
-        let routes = [
-            "/api/v1/query",
-            "/api/v1/metrics/a.b",
-            "/api/v1/validate",
-            "/api/v1/metrics/",
-            "/",
-        ];
-        let expected = [
-            Some(Route::Query),
-            Some(Route::Metrics),
-            Some(Route::Validate),
-            None,
-            None,
-        ];
-        assert_eq!(routes.map(|path| call(path).route()), expected);
-        assert_eq!(
-            Call::of(&Method::POST, &"/api/v1/query".parse().unwrap()).route(),
-            None
-        );
+        for (method, path, expected) in [
+            ("GET", "/api/v1/query", Some(Route::Query)),
+            ("POST", "/api/v2/query/timeseries", Some(Route::Query)),
+            ("GET", "/api/v1/metrics/a.b", Some(Route::Metrics)),
+            ("GET", "/api/v1/validate", Some(Route::Validate)),
+            ("GET", "/api/v1/metrics/", None),
+            ("GET", "/", None),
+            ("POST", "/api/v1/query", None),
+            ("GET", "/api/v2/query/timeseries", None),
+        ] {
+            assert_eq!(route(method, path), expected, "{method} {path}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     scenario::metric_name,
     spell::{Spell, some_span, span},
 };
+use crate::api_version::ApiVersion;
 
 /// A failure for a stretch of scenario time, for all calls or for some.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,7 +56,7 @@ pub(super) enum Failure {
     BadGatewayPage,
     /// 504 of the application's server.
     GatewayTimeout,
-    /// 200 whose body says that the query timed out.
+    /// 200 whose body says that the query timed out. Of version 2 it is said beside data.
     StatusError,
     /// 200 whose body says that the query could not be read.
     StatusErrorOfQuery,
@@ -106,7 +107,7 @@ impl Failure {
 
     /// The application's answer in place of a good one. The other failures are the good
     /// answer, ill delivered or emptied, or are told by the quota.
-    pub(super) fn instead(self) -> Option<Body> {
+    pub(super) fn instead(self, version: Option<ApiVersion>) -> Option<Body> {
         let (status, errors): (_, &[&str]) = match self {
             Self::MissingPermission => (
                 StatusCode::FORBIDDEN,
@@ -117,14 +118,18 @@ impl Failure {
                 &["configuration error :: type: missing_aggregation :: aggregations: AGG_AVG"],
             ),
             Self::NoData => (StatusCode::UNPROCESSABLE_ENTITY, &["Unprocessable Content"]),
+            Self::ServerError if version == Some(ApiVersion::V2) => {
+                return Some(Body::internal_server_error());
+            }
             Self::ServerError => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 &["This endpoint has encountered an internal server error"],
             ),
             Self::GatewayTimeout => (StatusCode::GATEWAY_TIMEOUT, &["504 GATEWAY TIMEOUT"]),
-            Self::StatusError => return Some(Body::status_error("Query timed out")),
+            Self::StatusError => return Some(Body::status_error(version, "Query timed out")),
             Self::StatusErrorOfQuery => {
                 return Some(Body::status_error(
+                    version,
                     "Error parsing query: \nInvalid query input:\n",
                 ));
             }
@@ -157,10 +162,8 @@ mod tests {
 
     fn strikes(fault: &str, call: &str, offset: f64) -> bool {
         let fault: Fault = serde_saphyr::from_str(fault).unwrap();
-        let uri = call.parse().unwrap();
-        fault
-            .strikes(&Call::of(&http::Method::GET, &uri), offset)
-            .is_some()
+        let request = http::Request::get(call).body(bytes::Bytes::new()).unwrap();
+        fault.strikes(&Call::of(&request), offset).is_some()
     }
 
     #[test]

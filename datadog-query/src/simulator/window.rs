@@ -1,9 +1,7 @@
 //! The times of a call.
 
-use super::call::QueryCall;
-
 /// The seconds that a call asks for, both ends included.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Window {
     pub(super) from: i64,
     pub(super) to: i64,
@@ -18,23 +16,42 @@ pub(super) struct Moment {
 
 impl Window {
     /// Reads `from` and `to`, or says what is wrong with them.
-    pub(super) fn of(call: &QueryCall) -> Result<Self, String> {
-        let from = seconds("from", call.from.as_deref())?;
-        let to = seconds("to", call.to.as_deref())?;
+    pub(super) fn of(from: Option<&str>, to: Option<&str>) -> Result<Self, String> {
+        let from = seconds("from", from)?;
+        let to = seconds("to", to)?;
         if to <= from {
-            return Err("query end is not after query start".to_owned());
+            return Err(EMPTY.to_owned());
         }
         Ok(Self { from, to })
     }
+
+    /// The seconds that begin in these milliseconds, the last of which is left out.
+    pub(super) fn of_milliseconds(from: i64, to: i64) -> Result<Self, String> {
+        if to <= from {
+            return Err(EMPTY.to_owned());
+        }
+        let first = from.div_euclid(1000) + i64::from(from.rem_euclid(1000) > 0);
+        let last = (to - 1).div_euclid(1000);
+        Ok(Self {
+            from: known("from", first)?,
+            to: known("to", last)?,
+        })
+    }
 }
 
-/// Seconds since the epoch, cut to whole ones, up to the year 9999.
+const EMPTY: &str = "query end is not after query start";
+
+/// Seconds since the epoch, cut to whole ones.
 fn seconds(name: &str, text: Option<&str>) -> Result<i64, String> {
     let text = text.ok_or_else(|| format!("The parameter '{name}' is required"))?;
     let whole = text.split('.').next().and_then(|whole| whole.parse().ok());
-    whole
-        .filter(|seconds| (0..253_402_300_800).contains(seconds))
-        .ok_or_else(|| format!("The value provided for parameter '{name}' is invalid"))
+    known(name, whole.unwrap_or(-1))
+}
+
+/// A second up to the year 9999.
+fn known(name: &str, second: i64) -> Result<i64, String> {
+    let known = (0..253_402_300_800).contains(&second).then_some(second);
+    known.ok_or_else(|| format!("The value provided for parameter '{name}' is invalid"))
 }
 
 #[cfg(test)]

@@ -37,6 +37,25 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
+    /// Starts to read a text that has to hold something.
+    pub(super) fn over(text: &'a str) -> Result<Self, Refused> {
+        let cursor = Self::new(text);
+        if cursor.done() {
+            Err(Refused::Empty)
+        } else {
+            Ok(cursor)
+        }
+    }
+
+    /// Makes sure that nothing is left.
+    pub(super) fn end(&self) -> Result<(), Refused> {
+        if self.done() {
+            Ok(())
+        } else {
+            Err(self.refuse())
+        }
+    }
+
     pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -76,7 +95,7 @@ impl<'a> Cursor<'a> {
         .take(kind)
     }
 
-    pub(super) fn done(&self) -> bool {
+    fn done(&self) -> bool {
         self.rest().trim_start().is_empty()
     }
 
