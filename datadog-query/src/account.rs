@@ -46,7 +46,8 @@ impl Account {
                 Error::Server { host, status, text }
             }
             200 | 400 => Error::InvalidQuery { status, text },
-            414 => Error::UriTooLong { host },
+            // The second is for the body of version 2.
+            414 | 413 => Error::UriTooLong { host },
             422 => Error::NoData { text },
             408 | 500..=599 => Error::Server { host, status, text },
             _ => Error::Unexpected { host, status, text },
@@ -205,6 +206,7 @@ mod tests {
             ),
             (422, "", true, true),
             (414, "", false, true),
+            (413, "", false, true),
             // The text repeats the query, and a query may speak of time-outs.
             (
                 400,

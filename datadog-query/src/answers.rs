@@ -58,9 +58,9 @@ pub enum NoValue {
     #[error(transparent)]
     UnequalBuckets(#[from] UnequalBuckets),
     /// The query fits no call.
-    #[error("the query takes {characters} characters of an address, and a call holds {limit}")]
+    #[error("the query takes {characters} characters, and a call holds {limit}")]
     TooLong {
-        /// The characters that it takes, escaped.
+        /// The characters that it takes as it travels, escaped.
         characters: usize,
         /// The characters that a call holds.
         limit: usize,

@@ -10,8 +10,8 @@ pub enum ApiVersion {
     /// buckets are.
     #[default]
     V1,
-    /// `POST /api/v2/query/timeseries`, the one that Datadog recommends. It counts against
-    /// a limit of its own, of which its answers tell nothing.
+    /// `POST /api/v2/query/timeseries`, the one that Datadog recommends. Its answers tell
+    /// neither.
     V2,
 }
 

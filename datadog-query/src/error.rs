@@ -67,7 +67,7 @@ pub enum Error {
         /// What it said.
         text: String,
     },
-    /// The call is longer than an address may be.
+    /// The call is longer than an address or a body may be.
     #[error("the call is longer than {host} accepts: use shorter queries or fewer in one call")]
     UriTooLong {
         /// Who was asked.

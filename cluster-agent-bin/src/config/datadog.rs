@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use datadog_query::{BatchLimits, Endpoint, Keys, LeafSettings};
+use datadog_query::{ApiVersion, BatchLimits, Endpoint, Keys, LeafSettings};
 use secrecy::SecretString;
 
 use super::{Mistakes, Reader, Variables, connection::connection, fallbacks::fallbacks};
@@ -14,6 +14,7 @@ pub(crate) struct Datadog {
     pub(crate) keys: Keys,
     /// Whom we ask where that one fails, in this order.
     pub(crate) fallbacks: Vec<(Endpoint, Keys)>,
+    pub(crate) version: ApiVersion,
     pub(crate) limits: BatchLimits,
     pub(crate) parallel: NonZeroUsize,
     pub(crate) connection: LeafSettings,
@@ -61,6 +62,11 @@ pub(super) fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
     );
     let endpoint = endpoint(read);
     let fallbacks = fallbacks(read);
+    let version = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_QUERY_API",
+        "v1 or v2",
+        ApiVersion::default(),
+    );
     let most = BatchLimits::default().queries;
     let queries = read.parsed(
         "DD_EXTERNAL_METRICS_PROVIDER_CHUNK_SIZE",
@@ -80,6 +86,7 @@ pub(super) fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
         endpoint: endpoint?,
         keys,
         fallbacks,
+        version,
         limits: BatchLimits {
             queries: queries.min(most),
             ..BatchLimits::default()

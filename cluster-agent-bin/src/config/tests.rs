@@ -1,6 +1,6 @@
 use std::num::NonZeroU32;
 
-use datadog_query::{Aggregator, Endpoint, PointMode, Reading, SeveralSeries};
+use datadog_query::{Aggregator, ApiVersion, Endpoint, PointMode, Reading, SeveralSeries};
 use metrics_store::Policy;
 use time::Duration;
 
@@ -80,6 +80,22 @@ fn the_providers_own_key_and_endpoint_come_before_the_agents() {
     assert_eq!(
         config.unwrap().datadog.endpoint,
         Endpoint::at("http://127.0.0.1:8126").unwrap()
+    );
+}
+
+#[test]
+fn the_query_route_is_version_1_or_2() {
+    let asked = |version| {
+        Config::of(&variables(&[(
+            "DD_EXTERNAL_METRICS_PROVIDER_QUERY_API",
+            version,
+        )]))
+    };
+    assert_eq!(asked("").unwrap().datadog.version, ApiVersion::V1);
+    assert_eq!(asked("v2").unwrap().datadog.version, ApiVersion::V2);
+    assert_eq!(
+        asked("2").unwrap_err().to_string(),
+        "DD_EXTERNAL_METRICS_PROVIDER_QUERY_API is `2`, and should be v1 or v2"
     );
 }
 
