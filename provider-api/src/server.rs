@@ -15,6 +15,7 @@ mod place;
 mod rotation;
 mod signals;
 mod stage;
+mod streams;
 mod supervise;
 mod tls;
 mod validity;

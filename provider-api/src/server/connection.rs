@@ -1,6 +1,6 @@
 //! One connection, from the handshake to its end.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -10,7 +10,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
 use rustls::pki_types::CertificateDer;
@@ -23,7 +23,13 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 use tracing::debug;
 
-use super::{Limits, handshake::Handshakes, place::Place, stage::Stage};
+use super::{
+    Limits,
+    handshake::Handshakes,
+    place::Place,
+    stage::Stage,
+    streams::{Begun, Streams},
+};
 use crate::{Ending, PeerCertificates, layer::Answering};
 
 /// The time in which a client that is asked to leave hears of it. One that asks for
@@ -37,7 +43,7 @@ pub(super) async fn run<S>(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     service: S,
-    limits: Limits,
+    mut limits: Limits,
     handshakes: Arc<Handshakes>,
     place: Arc<Place>,
     mut stage: watch::Receiver<Stage>,
@@ -80,20 +86,28 @@ pub(super) async fn run<S>(
     });
     let io = TokioIo::new(stream);
     let end = Stage::drains(&mut stage);
+    let streams = Streams::default();
     if speaks_http2 {
-        let connection = http2(&limits).serve_connection(io, service);
-        drive(connection, &place, &limits, end).await;
+        let connection = http2(&limits, streams.begun()).serve_connection(io, service);
+        drive(connection, streams, &place, &limits, end).await;
     } else {
         let connection = http1(&limits).serve_connection(io, service);
-        drive(connection, &place, &limits, end).await;
+        // The time for the next head is the time to be idle.
+        limits.idle = limits.head;
+        drive(connection, streams, &place, &limits, end).await;
     }
 }
 
 /// Lets a connection run to its end, which comes when it wants, when it has been idle for
 /// too long, when another client needs its place, or when the server ends and it has
 /// nothing left to do.
-async fn drive<C>(connection: C, place: &Place, limits: &Limits, end: impl Future<Output = ()>)
-where
+async fn drive<C>(
+    connection: C,
+    mut streams: Streams,
+    place: &Place,
+    limits: &Limits,
+    end: impl Future<Output = ()>,
+) where
     C: GracefulConnection<Error = hyper::Error>,
 {
     let mut connection = pin!(connection);
@@ -103,8 +117,15 @@ where
     let (mut is_told, mut leaves) = (false, false);
     loop {
         let mut tell = false;
+        let served = poll_fn(|context| {
+            let closed = connection.as_mut().poll(context);
+            if closed.is_pending() {
+                streams.go_on(context);
+            }
+            closed
+        });
         tokio::select! {
-            closed = connection.as_mut() => {
+            closed = served => {
                 if let Err(error) = closed {
                     debug!(%error, "a connection broke off");
                 }
@@ -158,15 +179,14 @@ const HEADERS: usize = 512;
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(None)
         .max_headers(HEADERS)
         .max_header_size(limits.head_bytes as usize);
     builder
 }
 
-fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2(limits: &Limits, streams: Begun) -> http2::Builder<Begun> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .max_header_list_size(limits.head_bytes)

@@ -4,7 +4,12 @@ use std::{any::Any, pin::pin, time::Duration};
 
 use http::Request;
 use http_body_util::Empty;
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::yield_now,
+    time::timeout,
+};
 
 use super::{
     Running,
@@ -114,4 +119,26 @@ async fn a_connection_that_is_idle_for_too_long_is_closed() {
         }
     };
     assert_eq!(timeout(Duration::from_secs(10), closed).await, Ok(()));
+}
+
+#[tokio::test]
+async fn over_http_1_the_time_to_be_idle_is_that_of_the_next_head() {
+    let server = Running::start(Limits {
+        head: Duration::from_millis(20),
+        ..Limits::default()
+    })
+    .await;
+    let tls = client::handshake(server.address, &server.certificate, Protocol::Http1, None);
+    let mut tls = tls.await.unwrap();
+    tls.write_all(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\nGET /b HT")
+        .await
+        .unwrap();
+    let mut said = Vec::new();
+    let closed = timeout(Duration::from_secs(10), tls.read_to_end(&mut said)).await;
+    assert!(closed.is_ok());
+    assert!(
+        said.ends_with(b"/a by HTTP/1.1"),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
 }
