@@ -10,9 +10,9 @@ use crate::{
     reply::{Series, Slot},
 };
 
-/// A series may be behind the others by less than this, or by less than two of its buckets,
-/// and be merely late. Longer would keep a value back until it is too old to be served each
-/// time that a replica goes away.
+/// How late a series may be after its bucket closed. Hosts report within tens of
+/// seconds of one another, and a longer wait would keep a value back until it is too old to
+/// be served each time that a replica goes away.
 const LATE: Duration = Duration::from_secs(60);
 
 /// Several series as one.
@@ -70,11 +70,11 @@ pub struct UnequalBuckets {
 ///
 /// A sum over the hosts that have reported so far is a number that never was, so a bucket has
 /// a value only if *every series that lives then* has one in it. A series has ended with its
-/// last value once any other is a minute and two buckets ahead of it; until then it counts as
-/// late, and the buckets after its last value wait for it. So a replica that went away holds
-/// the others up for two buckets and not for ever, and a host whose values are later than
-/// that is left out, as it is by an aggregator of Datadog's own. In the same way a series
-/// begins with its first value only where any other is as far before it.
+/// last value once another has a value from a minute after that bucket closed. Until then it
+/// counts as late, and the buckets after its last value wait for it. So a replica that went
+/// away holds the others up for little more than a minute and not for ever, and a host that
+/// is later than that is left out, as it is by an aggregator of Datadog's own. In the same
+/// way a series begins with its first value only where another has been there for as long.
 ///
 /// A series with holes leaves holes: `.fill(…)` in the query says what stands there. One
 /// without any value takes no part. Each value keeps its time; a mean gives each series the
@@ -95,7 +95,7 @@ pub fn merge(series: &[&Series], aggregator: Aggregator) -> Result<Merged, Unequ
             }
         }
     }
-    let late = LATE.max(width.unwrap_or_default().saturating_mul(2));
+    let late = width.unwrap_or_default().saturating_add(LATE);
     let lives = lives(&buckets);
     let whole = lives.values().fold(None, |whole: Option<Life>, life| {
         Some(whole.as_ref().unwrap_or(life).including(life))

@@ -66,35 +66,45 @@ fn a_bucket_waits_for_a_series_that_is_late() {
 }
 
 #[test]
-fn a_series_that_ended_holds_up_the_others_for_two_buckets_and_no_longer() {
+fn a_series_that_ended_holds_up_the_others_for_a_minute_and_no_longer() {
     let ended = || series(&[5.0, 5.0]);
-    let waiting = sum(&[series(&[1.0, 1.0, 1.0]), ended()]);
-    assert_eq!(waiting, [Some(6.0), Some(6.0), None]);
-    let gone = sum(&[series(&[1.0, 1.0, 1.0, 2.0]), ended()]);
-    assert_eq!(gone, [Some(6.0), Some(6.0), Some(1.0), Some(2.0)]);
+    // It closed at 60 s, and the other has values up to the bucket of 90 s, or of 120 s.
+    assert_eq!(
+        sum(&[series(&[1.0, 1.0, 1.0, 1.0]), ended()]),
+        [Some(6.0), Some(6.0), None, None]
+    );
+    assert_eq!(
+        sum(&[series(&[1.0, 1.0, 1.0, 1.0, 2.0]), ended()]),
+        [Some(6.0), Some(6.0), Some(1.0), Some(1.0), Some(2.0)]
+    );
 }
 
 #[test]
-fn in_narrow_buckets_a_series_may_be_late_for_a_minute() {
-    let narrow = |values: &[f64]| {
-        let mut series = series(values);
-        series.interval = Some(Duration::from_secs(10));
-        for (place, slot) in (0..).zip(&mut series.points) {
-            slot.time = at(10 * place);
-        }
-        series
-    };
-    let of_two = |ahead: usize| sum(&[narrow(&vec![1.0; ahead + 1]), narrow(&[1.0])]);
-    assert_eq!(of_two(5), [Some(2.0), None, None, None, None, None]);
-    assert_eq!(of_two(6)[1..], [Some(1.0); 6]);
+fn in_other_buckets_a_series_is_late_for_a_minute_or_for_one_bucket() {
+    for (width, buckets) in [(10, 7), (60, 2), (300, 2)] {
+        let wide = |values: usize| {
+            let mut series = series(&vec![1.0; values]);
+            series.interval = Some(Duration::from_secs(width));
+            for (slot, place) in series.points.iter_mut().zip(0_u32..) {
+                slot.time = at(0) + Duration::from_secs(width) * place;
+            }
+            series
+        };
+        // So many buckets after the only one of the other.
+        assert_eq!(sum(&[wide(buckets), wide(1)])[1..], vec![None; buckets - 1]);
+        assert_eq!(
+            sum(&[wide(buckets + 1), wide(1)])[1..],
+            vec![Some(1.0); buckets]
+        );
+    }
 }
 
 #[test]
 fn a_series_that_begins_later_changes_nothing_before() {
-    let begins = series(&[None, None, Some(5.0)]);
+    let begins = series(&[None, None, None, Some(5.0)]);
     assert_eq!(
-        sum(&[series(&[1.0, 1.0, 1.0]), begins]),
-        [Some(1.0), Some(1.0), Some(6.0)]
+        sum(&[series(&[1.0, 1.0, 1.0, 1.0]), begins]),
+        [Some(1.0), Some(1.0), Some(1.0), Some(6.0)]
     );
 }
 
@@ -213,5 +223,19 @@ proptest! {
                 prop_assert!(here || !(before && after));
             }
         }
+    }
+
+    #[test]
+    fn series_without_holes_are_merged_up_to_two_buckets_before_the_newest(
+        spans in prop::collection::vec((0_usize..9, 0_usize..12), 1..5),
+    ) {
+        // One has been there all the time.
+        let mut all = vec![series(&[1.0; 14])];
+        all.extend(spans.into_iter().map(|(first, more)| {
+            let values = vec![None; first].into_iter().chain(vec![Some(1.0); more]);
+            series(&values.take(14).collect::<Vec<_>>())
+        }));
+        let merged = merged(Aggregator::Sum, &all);
+        prop_assert!(merged[11..].iter().any(Option::is_some), "{merged:?}");
     }
 }
