@@ -5,9 +5,10 @@ mod certificate;
 mod clock;
 mod log;
 mod runtime;
+mod seed;
 mod simulator;
 
 pub(crate) use self::{
     blocking::bounded, certificate::with_certificate, clock::WallClock, log::log_to_stderr,
-    runtime::block_on, simulator::SimulatedDatadog,
+    runtime::block_on, seed::seed, simulator::SimulatedDatadog,
 };

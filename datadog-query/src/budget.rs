@@ -1,22 +1,92 @@
-//! How often Datadog may be asked, so that an organisation's limit is not crossed.
+//! How many calls may go to Datadog now, so that an organisation's limit is not crossed.
+
+mod others;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
+use self::others::Others;
 use crate::RateLimit;
+
+/// Spreads the calls that an organisation's limit leaves, and keeps a part of them free for
+/// its other users: dashboards, monitors, scripts.
+///
+/// Where nothing is known of the limit, one call goes and the others wait for what it is
+/// told: at the start, when a period ends, and when a refused call has been waited out. A
+/// server that tells nothing of a limit is asked freely until it refuses.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// The part of the limit that is kept free.
+    reserve: f64,
+    /// How late we come where all of an organisation wait for one moment, from 0 to 1.
+    phase: f64,
+    others: Others,
+    standing: Standing,
+    /// The calls that have not been answered.
+    under_way: u32,
+    /// The calls that may go out ahead of the even pace, which add up while none goes,
+    ahead: f64,
+    /// and when they were last added up.
+    added_up: OffsetDateTime,
+    /// The refusals one after the other that did not say for how long.
+    untold: u32,
+}
+
+/// What is known of the limit.
+#[derive(Clone, Copy, Debug)]
+enum Standing {
+    /// Nothing.
+    Unknown,
+    /// There is an answer, and it told of no limit.
+    Free,
+    Told(Told),
+    /// A call was one too many.
+    Refused {
+        at: OffsetDateTime,
+        until: OffsetDateTime,
+    },
+}
+
+/// What the last answer told, less the calls that went out since.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    remaining: u64,
+    limit: u64,
+    period: Duration,
+    at: OffsetDateTime,
+    resets: OffsetDateTime,
+}
+
+/// How many calls may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowance {
+    /// So many now, at least one.
+    Now(u32),
+    /// None before this, unless an answer comes that tells otherwise.
+    From(OffsetDateTime),
+}
 
 /// Datadog tells whole seconds.
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// Spreads the calls that an organisation's limit leaves, and keeps a part of them free for
-/// its other users: dashboards, monitors, scripts.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    /// The part that is kept free.
-    reserve: f64,
-    /// The calls that the others were seen to take in a second.
-    others: f64,
-    before: Option<RateLimit>,
-}
+/// Those that wait for one moment come within so long after it.
+const LATEST: Duration = Duration::from_secs(10);
+
+/// The part of what is left that may go out ahead of the pace: the first round after a
+/// start needs no patience, and the rest of the period hardly feels it.
+const AHEAD: f64 = 0.05;
+
+/// The wait after a refusal that does not say for how long, which doubles with each
+const FIRST_WAIT: Duration = Duration::from_secs(60);
+/// up to this.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// How long to wait for the answer to the one call that finds out, before looking again.
+const A_LOOK: Duration = Duration::from_secs(60);
 
 impl Budget {
     /// Keeps so many of a hundred calls free; more than ninety-nine leave none to ask with.
@@ -24,171 +94,216 @@ impl Budget {
     pub fn keeping_free(percent: u8) -> Self {
         Self {
             reserve: f64::from(percent.min(99)) / 100.0,
-            others: 0.0,
-            before: None,
+            phase: 0.0,
+            others: Others::default(),
+            standing: Standing::Unknown,
+            under_way: 0,
+            ahead: f64::INFINITY,
+            added_up: OffsetDateTime::UNIX_EPOCH,
+            untold: 0,
         }
     }
 
-    /// How long to wait from the beginning of one round of `calls` to the next, where `wish`
-    /// is wanted and Datadog has told this `limit`, so long `since` the round before.
-    ///
-    /// What is left in the period, without the reserve and without what the others will
-    /// take if they go on as they did, is spread evenly over the time until it ends. Where
-    /// not even one round is left, the wait lasts until the next period begins. Without a
-    /// limit, or without calls, the wish is granted.
-    pub fn pause(
-        &mut self,
-        wish: Duration,
-        calls: u32,
-        limit: Option<&RateLimit>,
-        since: Duration,
-    ) -> Duration {
-        let before = std::mem::replace(&mut self.before, limit.cloned());
-        let Some(RateLimit {
-            remaining: Some(remaining),
-            reset: Some(reset),
-            limit,
-            ..
-        }) = limit
-        else {
-            return wish;
+    /// The same budget of one of several clients, which would all come in the second in
+    /// which a period begins: this one comes later by its `phase`, from 0 to 1.
+    #[must_use]
+    pub fn in_phase(self, phase: f64) -> Self {
+        let phase = phase.clamp(0.0, 1.0);
+        Self { phase, ..self }
+    }
+
+    /// How many calls may go out at `now`.
+    #[must_use]
+    pub fn allowance(&self, now: OffsetDateTime) -> Allowance {
+        match self.standing(now) {
+            Standing::Unknown if self.under_way == 0 => Allowance::Now(1),
+            Standing::Unknown => Allowance::From(now + A_LOOK),
+            Standing::Free => Allowance::Now(u32::MAX),
+            Standing::Refused { until, .. } => Allowance::From(until),
+            Standing::Told(told) => {
+                let spare = self.spare(&told, now);
+                if spare < 1.0 {
+                    return Allowance::From(told.resets + self.lateness(told.period));
+                }
+                let ahead = self.ahead(&told, now);
+                if ahead >= 1.0 {
+                    return Allowance::Now(ahead as u32);
+                }
+                let wait = told.left(now).mul_f64((1.0 - ahead) / spare);
+                Allowance::From((now + wait + A_TICK).min(told.resets))
+            }
+        }
+    }
+
+    /// So many calls go out at `now`.
+    pub fn spend(&mut self, calls: u32, now: OffsetDateTime) {
+        self.under_way = self.under_way.saturating_add(calls);
+        if let Standing::Told(mut told) = self.standing(now) {
+            self.ahead = self.ahead(&told, now) - f64::from(calls);
+            self.added_up = now;
+            told.remaining = told.remaining.saturating_sub(calls.into());
+            self.standing = Standing::Told(told);
+        }
+    }
+
+    /// So many of the calls that went out were answered, with this of the limit.
+    pub fn answered(&mut self, calls: u32, limit: Option<&RateLimit>, now: OffsetDateTime) {
+        self.under_way = self.under_way.saturating_sub(calls);
+        let before = self.standing(now);
+        // A call that went before the refused one tells nothing of what comes after it.
+        if let Standing::Refused { .. } = before {
+            return;
+        }
+        self.untold = 0;
+        let under_way = u64::from(self.under_way);
+        let told = limit.and_then(|limit| Told::of(limit, now));
+        self.standing = match (before, told) {
+            (Standing::Told(before), Some(mut told)) if before.is_of_the_period_of(&told) => {
+                // What we believed is what we took, so the rest was taken by others. The
+                // calls under way may be counted already, or not yet.
+                let theirs = before.remaining.saturating_sub(told.remaining);
+                self.others.took(theirs, now - before.at);
+                if under_way > 0 {
+                    told.remaining = told.remaining.min(before.remaining);
+                }
+                Standing::Told(told)
+            }
+            (_, Some(mut told)) => {
+                told.remaining = told.remaining.saturating_sub(under_way);
+                Standing::Told(told)
+            }
+            (Standing::Told(before), None) => Standing::Told(before),
+            (_, None) => self.believed(now).map_or(Standing::Free, Standing::Told),
         };
-        if let Some(RateLimit {
-            remaining: Some(had),
-            reset: Some(had_left),
-            ..
-        }) = before
-            && had_left > *reset
-            && !since.is_zero()
-        {
-            let gone = had.saturating_sub(*remaining) as f64;
-            self.others = (gone - f64::from(calls)).max(0.0) / since.as_secs_f64();
+    }
+
+    /// So many of the calls were answered by a refusal as one too many, and Datadog wants to
+    /// be left alone for so long, where it said so. Returns when the next call may go.
+    pub fn refused(
+        &mut self,
+        calls: u32,
+        wait: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> OffsetDateTime {
+        self.under_way = self.under_way.saturating_sub(calls);
+        let until = match (self.standing(now), wait) {
+            // Its neighbours of the same moment say nothing new.
+            (Standing::Refused { until, .. }, None) => return until,
+            (Standing::Refused { until, .. }, Some(wait)) => until.max(self.after(wait, now)),
+            (_, Some(wait)) => self.after(wait, now),
+            (_, None) => {
+                let doubled = 1_u32.checked_shl(self.untold).unwrap_or(u32::MAX);
+                self.untold = self.untold.saturating_add(1);
+                self.after(FIRST_WAIT.saturating_mul(doubled).min(LONGEST_WAIT), now)
+            }
+        };
+        self.standing = Standing::Refused { at: now, until };
+        until
+    }
+
+    /// How long so many calls take from `now` on, spread evenly over what this period and
+    /// the next ones leave to us; nothing, as long as no limit is known.
+    #[must_use]
+    pub fn span(&self, calls: u32, now: OffsetDateTime) -> Option<Duration> {
+        let calls = f64::from(calls);
+        let told = self.believed(now)?;
+        let (spare, left) = (self.spare(&told, now).max(0.0), told.left(now));
+        if calls <= spare {
+            return Some(left.mul_f64(calls / spare));
         }
-        if calls == 0 {
-            return wish;
+        let next = told.next(told.resets);
+        // A limit that leaves us nothing takes for ever: a call a day tells that as well.
+        let a_day = told.period.as_secs_f64() / Duration::from_hours(24).as_secs_f64();
+        let a_period = self.spare(&next, next.at).max(a_day);
+        Some(left + told.period.mul_f64((calls - spare) / a_period))
+    }
+
+    /// The limit as it was told last, in the period of `now`.
+    fn believed(&self, now: OffsetDateTime) -> Option<Told> {
+        match (self.standing(now), self.standing) {
+            (Standing::Told(told), _) => Some(told),
+            (_, Standing::Told(told)) => Some(told.next(now)),
+            _ => None,
         }
-        let kept_free = limit.map_or(0.0, |limit| limit as f64 * self.reserve);
-        let for_others = kept_free + self.others * reset.as_secs_f64();
-        let rounds = ((*remaining as f64 - for_others) / f64::from(calls)).floor();
-        // One round that is spread over all that is left is the first of the next period.
-        if rounds < 2.0 {
-            return wish.max(*reset + A_SECOND);
+    }
+
+    /// What is known at `now`: a period ends, and so does a wait. A clock that was set back
+    /// makes all of it doubtful.
+    fn standing(&self, now: OffsetDateTime) -> Standing {
+        match self.standing {
+            Standing::Told(Told {
+                at, resets: end, ..
+            })
+            | Standing::Refused { at, until: end }
+                if now < at || end <= now =>
+            {
+                Standing::Unknown
+            }
+            known => known,
         }
-        wish.max(reset.div_f64(rounds))
+    }
+
+    /// The calls of this period that are ours. The others get the reserve and what they
+    /// will take if they go on as they did, but no more than half of what is left: whoever
+    /// takes it all does not make us wait for ever.
+    fn spare(&self, told: &Told, now: OffsetDateTime) -> f64 {
+        let free = told.remaining as f64 - told.limit as f64 * self.reserve;
+        let theirs = self.others.rate() * told.left(now).as_secs_f64();
+        free - theirs.min(free / 2.0).max(0.0)
+    }
+
+    /// The calls that may go out ahead of the pace at `now`.
+    fn ahead(&self, told: &Told, now: OffsetDateTime) -> f64 {
+        let (spare, left) = (self.spare(told, now).max(0.0), told.left(now));
+        let idle = (now - self.added_up).as_seconds_f64().max(0.0);
+        let grown = self.ahead + idle * spare / left.as_secs_f64().max(1.0);
+        grown.min((spare * AHEAD).max(1.0))
+    }
+
+    fn after(&self, wait: Duration, now: OffsetDateTime) -> OffsetDateTime {
+        now + wait + A_SECOND + self.lateness(wait)
+    }
+
+    /// How much later than the others we come, who all waited for so long.
+    fn lateness(&self, wait: Duration) -> Duration {
+        LATEST.min(wait / 20).mul_f64(self.phase)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// Rounding is not to wake anybody a moment too early.
+const A_TICK: Duration = Duration::from_micros(1);
 
-    use super::*;
+impl Told {
+    /// What an answer at `now` tells, where it tells what is left and until when.
+    fn of(limit: &RateLimit, now: OffsetDateTime) -> Option<Self> {
+        let (remaining, reset) = (limit.remaining?, limit.reset?);
+        Some(Self {
+            remaining,
+            limit: limit.limit.unwrap_or(remaining),
+            period: limit.period.unwrap_or(reset).max(A_SECOND),
+            at: now,
+            resets: now + reset + A_SECOND,
+        })
+    }
 
-    const WISH: Duration = Duration::from_secs(30);
-
-    fn limit(limit: u64, remaining: u64, reset: u64) -> RateLimit {
-        RateLimit {
-            limit: Some(limit),
-            remaining: Some(remaining),
-            reset: Some(Duration::from_secs(reset)),
-            period: Some(Duration::from_secs(3600)),
-            name: None,
+    /// A whole limit, in the period after this one that `now` falls into.
+    fn next(self, now: OffsetDateTime) -> Self {
+        let period = self.period.as_secs_f64();
+        let gone = (now - self.resets).as_seconds_f64().max(0.0) % period;
+        Self {
+            remaining: self.limit,
+            at: now,
+            resets: now + Duration::from_secs_f64(period - gone),
+            ..self
         }
     }
 
-    fn pause(calls: u32, limit: &RateLimit) -> u64 {
-        let mut budget = Budget::keeping_free(10);
-        budget
-            .pause(WISH, calls, Some(limit), Duration::ZERO)
-            .as_secs()
+    fn left(&self, now: OffsetDateTime) -> Duration {
+        (self.resets - now).try_into().unwrap_or_default()
     }
 
-    #[test]
-    fn what_is_left_is_spread_over_the_time_that_is_left() {
-        // 2 calls each 30 seconds are 240 an hour.
-        assert_eq!(pause(2, &limit(1600, 1600, 3600)), 30);
-        // 29 calls of 1 440 are 49 rounds.
-        assert_eq!(pause(29, &limit(1600, 1600, 3600)), 73);
-        assert_eq!(pause(29, &limit(1600, 520, 1800)), 150);
-    }
-
-    #[test]
-    fn what_others_take_is_seen_and_left_to_them() {
-        let mut budget = Budget::keeping_free(10);
-        let first = budget.pause(WISH, 20, Some(&limit(1600, 1580, 3600)), Duration::ZERO);
-        assert_eq!(first.as_secs(), 50);
-        // In 50 seconds 20 of the calls were ours and 10 were theirs, which are 710 more in
-        // what is left of the hour: 660 are ours, 33 rounds.
-        let second = budget.pause(WISH, 20, Some(&limit(1600, 1550, 3550)), first);
-        assert_eq!(second.as_secs(), 3550 / 34);
-        // A new period says nothing of what was taken before it.
-        let third = budget.pause(WISH, 20, Some(&limit(1600, 1600, 3600)), second);
-        assert_eq!(third.as_secs(), 3600 / 36);
-    }
-
-    #[test]
-    fn the_reserve_is_not_touched_and_the_next_period_is_waited_for() {
-        assert_eq!(pause(29, &limit(1600, 188, 700)), 701);
-        assert_eq!(pause(29, &limit(1600, 0, 700)), 701);
-        assert_eq!(pause(29, &limit(1600, 100, 10)), 30);
-        // More calls in one round than a period allows.
-        assert_eq!(pause(300, &limit(300, 300, 3600)), 3601);
-    }
-
-    #[test]
-    fn without_a_limit_the_wish_is_granted() {
-        let pause = |calls, limit: Option<&RateLimit>| {
-            Budget::keeping_free(10).pause(WISH, calls, limit, Duration::ZERO)
-        };
-        assert_eq!(pause(29, None), WISH);
-        assert_eq!(pause(29, Some(&RateLimit::default())), WISH);
-        assert_eq!(pause(0, Some(&limit(10, 0, 3600))), WISH);
-    }
-
-    /// An hour of rounds under a limit, while others take so many calls a second: the calls
-    /// that were ours, those that were refused, and the longest pause.
-    fn an_hour(calls: u32, limit_of: u64, others: f64) -> (u64, u64, Duration) {
-        let (mut now, mut ours, mut refused) = (0.0, 0, 0);
-        let (mut longest, mut since) = (Duration::ZERO, Duration::ZERO);
-        let mut budget = Budget::keeping_free(10);
-        while now < 3600.0 {
-            for _ in 0..calls {
-                if ours as f64 + others * now >= limit_of as f64 {
-                    refused += 1;
-                } else {
-                    ours += 1;
-                }
-            }
-            let used = ours + (others * now) as u64;
-            let told = limit(
-                limit_of,
-                limit_of.saturating_sub(used),
-                (3600.0 - now) as u64,
-            );
-            let pause = budget.pause(WISH, calls, Some(&told), since);
-            since = pause;
-            longest = longest.max(pause.min(Duration::from_secs_f64(3600.0 - now)));
-            now += pause.as_secs_f64();
-        }
-        (ours, refused, longest)
-    }
-
-    proptest! {
-        #[test]
-        fn no_call_is_refused_in_an_hour_whose_others_take_up_to_half(
-            calls in 1_u32..60, limit_of in prop::sample::select(vec![300_u64, 1600, 6000]), share in 0.0..0.5,
-        ) {
-            let others = limit_of as f64 * share / 3600.0;
-            let (ours, refused, _) = an_hour(calls, limit_of, others);
-            prop_assert_eq!(refused, 0, "{} calls were ours", ours);
-        }
-    }
-
-    #[test]
-    fn a_thousand_queries_under_the_last_published_limit_are_as_old_as_the_plan_says() {
-        let (ours, refused, longest) = an_hour(29, 1600, 0.0);
-        assert_eq!(refused, 0);
-        assert!((1380..=1440).contains(&ours), "{ours}");
-        assert!(longest <= Duration::from_secs(120), "{longest:?}");
+    /// Periods do not overlap, and the ends that are told of one differ by a second or two.
+    fn is_of_the_period_of(&self, other: &Self) -> bool {
+        (self.resets - other.resets).unsigned_abs() < (self.period / 2).max(A_SECOND)
     }
 }

@@ -21,8 +21,11 @@ pub struct RateLimit {
     pub name: Option<String>,
 }
 
-/// Longer than any period that Datadog is known to count. A reset beyond it is
-/// not a span of time, and nobody should wait for it.
+/// Longer than any period that Datadog is known to count. What says more is no span of
+/// time, but a time of day perhaps, as other programs send it.
+const LONGEST_PERIOD: Duration = Duration::from_hours(24);
+
+/// The same of a reset, where no period is told.
 const LONGEST_RESET: Duration = Duration::from_hours(1);
 
 impl RateLimit {
@@ -31,9 +34,9 @@ impl RateLimit {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let limit = Self {
             limit: number(headers, "x-ratelimit-limit"),
-            period: seconds(headers, "x-ratelimit-period"),
+            period: period(headers),
             remaining: number(headers, "x-ratelimit-remaining"),
-            reset: seconds(headers, "x-ratelimit-reset"),
+            reset: wait(headers, "x-ratelimit-reset"),
             name: number(headers, "x-ratelimit-name"),
         };
         (limit != Self::default()).then_some(limit)
@@ -44,10 +47,22 @@ impl RateLimit {
 ///
 /// Datadog sends no `Retry-After`; a proxy on the way may.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let longest = seconds(headers, "x-ratelimit-period").unwrap_or(LONGEST_RESET);
-    seconds(headers, "x-ratelimit-reset")
-        .or_else(|| seconds(headers, "retry-after"))
-        .map(|wait| wait.min(longest))
+    wait(headers, "x-ratelimit-reset").or_else(|| wait(headers, "retry-after"))
+}
+
+/// A wait lasts a period at most. Where no period is told, one that cannot be is not told
+/// either.
+fn wait(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    let wait = seconds(headers, name)?;
+    match period(headers) {
+        Some(period) => Some(wait.min(period)),
+        None => (wait <= LONGEST_RESET).then_some(wait),
+    }
+}
+
+fn period(headers: &HeaderMap) -> Option<Duration> {
+    seconds(headers, "x-ratelimit-period")
+        .filter(|period| !period.is_zero() && *period <= LONGEST_PERIOD)
 }
 
 fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
@@ -114,14 +129,47 @@ mod tests {
 
     #[test]
     fn nobody_waits_longer_than_a_period() {
-        // A time of day in place of a span, as other programs send it.
-        let epoch = ("x-ratelimit-reset", "1767225600");
-        assert_eq!(retry_after(&headers(&[epoch])), Some(LONGEST_RESET));
-        let minute = ("x-ratelimit-period", "60");
-        assert_eq!(
-            retry_after(&headers(&[epoch, minute])),
-            Some(Duration::from_secs(60))
-        );
+        let period = |text| ("x-ratelimit-period", text);
+        let reset = |text| ("x-ratelimit-reset", text);
+        for (lines, waited, why) in [
+            (
+                vec![reset("1767225600")],
+                None,
+                "a time of day, as other programs send it",
+            ),
+            (
+                vec![reset("1767225600"), period("60")],
+                Some(60),
+                "the same",
+            ),
+            (vec![reset("3600")], Some(3600), "an hour's limit"),
+            (
+                vec![reset("7200"), period("3600")],
+                Some(3600),
+                "longer than its period",
+            ),
+            (vec![reset("-5"), period("3600")], None, "gone by"),
+            (vec![reset("soon")], None, "no number"),
+            (
+                vec![reset("900"), period("1767225600")],
+                Some(900),
+                "no period",
+            ),
+            (
+                vec![reset("99999999999999999999999"), period("60")],
+                None,
+                "a number that nothing holds",
+            ),
+        ] {
+            let headers = headers(&lines);
+            let waited = waited.map(Duration::from_secs);
+            assert_eq!(retry_after(&headers), waited, "{why}");
+            assert_eq!(
+                RateLimit::of(&headers).and_then(|limit| limit.reset),
+                waited,
+                "{why}"
+            );
+        }
     }
 
     #[test]

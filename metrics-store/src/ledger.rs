@@ -7,10 +7,11 @@ use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use datadog_query::{NoValue, Point, Query};
 use provider_api::{ExternalMetric, ObjectReference};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Cause, Due, Inexpressible, Key, Policy, Sample, State, Template, Unready, capitals::Capitals,
+    Cause, Inexpressible, Key, Next, Plan, Policy, Sample, State, Template, Unready,
+    capitals::Capitals, known::Known, plan::Life,
 };
 
 /// Who asks for which metric, and what is known of its query.
@@ -32,13 +33,6 @@ pub struct Ledger {
 struct Demanded {
     askers: BTreeSet<ObjectReference>,
     query: Result<Query, Inexpressible>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    state: State,
-    /// The keys of `demanded` that mean this query.
-    metrics: BTreeSet<ExternalMetric>,
 }
 
 impl Ledger {
@@ -127,27 +121,46 @@ impl Ledger {
         self.known.keys().cloned().collect()
     }
 
-    /// The queries that a round asks at `now`: those that travel together, and those that
-    /// are asked alone, since they have spoilt a call. The others among these wait.
-    pub fn due(&self, now: OffsetDateTime) -> (Vec<Query>, Vec<Query>) {
-        let (mut together, mut alone) = (Vec::new(), Vec::new());
-        for (query, known) in &self.known {
-            match known.state.due(now) {
-                Due::Now => together.push(query.clone()),
-                Due::Alone => alone.push(query.clone()),
-                Due::Later => {}
-            }
-        }
-        (together, alone)
+    /// What goes to Datadog at `now` after the plan; it counts as asked.
+    pub fn next(&mut self, plan: &mut Plan, now: OffsetDateTime) -> Next {
+        let next = self.planned(plan, now);
+        self.goes(&next, now);
+        next
     }
 
-    /// The queries that Datadog has not answered yet.
-    pub fn waiting(&self) -> Vec<Query> {
-        let waiting = self
-            .known
-            .iter()
-            .filter(|(_, known)| matches!(known.state, State::Waiting));
-        waiting.map(|(query, _)| query.clone()).collect()
+    /// What would go to Datadog.
+    pub(crate) fn planned(&self, plan: &mut Plan, now: OffsetDateTime) -> Next {
+        let bucket = Duration::seconds(self.template.rollup.0.get().into());
+        let life = Life {
+            bucket,
+            max_age: self.policy.max_age(),
+        };
+        let known = self.known.iter();
+        plan.next(
+            known.map(|(query, known)| known.wanted(query, life, now)),
+            life,
+            now,
+        )
+    }
+
+    /// It goes to Datadog.
+    pub(crate) fn goes(&mut self, next: &Next, now: OffsetDateTime) {
+        for call in &next.calls {
+            for query in &call.queries {
+                if let Some(known) = self.known.get_mut(query) {
+                    known.goes_in(call, now);
+                }
+            }
+        }
+    }
+
+    /// The calls of Datadog's limit that `metric` costs in an hour: its query's part of the
+    /// calls in which that travels, as often as it was asked the last time. Metrics that
+    /// mean one query share its cost. Nothing, where nobody asks for the metric or Datadog
+    /// has no words for it.
+    pub fn cost(&self, metric: &ExternalMetric) -> Option<f64> {
+        let query = self.meant_by(metric).ok()?.query.as_ref().ok()?;
+        self.known.get(query).map(Known::cost)
     }
 
     /// Datadog's answer to `query` at `now`; returns the turn it brought, where it
@@ -160,13 +173,18 @@ impl Ledger {
             Answer::NoValue(why) => Err(why.into()),
             Answer::UnknownMetric => Err(Cause::UnknownMetric),
         };
-        let before = std::mem::take(&mut known.state);
-        let was = before.cause().map(Cause::to_string);
-        known.state = before.after(answer, now);
-        let is = known.state.cause().map(Cause::to_string);
-        if was == is {
+        let was = known.state.cause().cloned();
+        known.answered(answer, now);
+        let is = known.state.cause();
+        let is_alike = match (&was, is) {
+            (None, None) => true,
+            (Some(was), Some(is)) => was.is_like(is),
+            _ => false,
+        };
+        if is_alike {
             return None;
         }
+        let failing = is.map(Cause::to_string);
         let askers = known
             .metrics
             .iter()
@@ -175,7 +193,7 @@ impl Ledger {
             askers: askers
                 .flat_map(|demanded| demanded.askers.iter().cloned())
                 .collect(),
-            failing: is,
+            failing,
         })
     }
 

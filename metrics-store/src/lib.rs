@@ -36,7 +36,9 @@ mod capitals;
 mod demand;
 mod existence;
 mod key;
+mod known;
 mod ledger;
+mod plan;
 mod policy;
 mod sample;
 mod state;
@@ -48,9 +50,10 @@ pub use crate::{
     existence::Existence,
     key::Key,
     ledger::{Answer, Ledger, Turn},
+    plan::{Call, Next, Plan, Round, Strain},
     policy::Policy,
     sample::Sample,
-    state::{Apart, Cause, Due, State},
+    state::{Apart, Cause, State},
     store::Store,
     unready::Unready,
 };

@@ -1,5 +1,7 @@
 //! What is known of one query.
 
+use std::mem::discriminant;
+
 use datadog_query::NoValue;
 use provider_api::InvalidQuantity;
 use time::{Duration, OffsetDateTime};
@@ -78,17 +80,6 @@ impl State {
         }
     }
 
-    /// When and how Datadog is asked next.
-    pub fn due(&self, now: OffsetDateTime) -> Due {
-        match self {
-            Self::Failing {
-                apart: Some(apart), ..
-            } if now < apart.until => Due::Later,
-            Self::Failing { apart: Some(_), .. } => Due::Alone,
-            _ => Due::Now,
-        }
-    }
-
     /// Why the last answer had no value.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
@@ -107,17 +98,6 @@ impl State {
     }
 }
 
-/// Whether a query is to be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// With others, in every round.
-    Now,
-    /// In a call of its own, since it has spoilt another.
-    Alone,
-    /// Not yet.
-    Later,
-}
-
 /// Why an answer had no value.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Cause {
@@ -133,6 +113,21 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether it is a cause of the same kind: what was told of it besides, a time or a
+    /// text of the other side, may differ.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::NoValue(NoValue::Failed(one)), Self::NoValue(NoValue::Failed(other))) => {
+                discriminant(&**one) == discriminant(&**other)
+            }
+            (Self::NoValue(NoValue::NoPoint(one)), Self::NoValue(NoValue::NoPoint(other))) => {
+                discriminant(one) == discriminant(other)
+            }
+            (Self::NoValue(one), Self::NoValue(other)) => discriminant(one) == discriminant(other),
+            (one, other) => discriminant(one) == discriminant(other),
+        }
+    }
+
     /// Whether the query itself is wrong.
     fn is_the_querys_own(&self) -> bool {
         match self {
@@ -146,7 +141,7 @@ impl Cause {
 mod tests {
     use std::sync::Arc;
 
-    use datadog_query::Error;
+    use datadog_query::{Error, NoPoint};
     use time::macros::datetime;
 
     use super::*;
@@ -162,12 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_is_itself_to_blame_waits_longer_each_time_and_is_asked_alone() {
+    fn a_query_that_is_itself_to_blame_waits_longer_each_time() {
         let mut state = State::Waiting;
         let mut now = NOW;
         let mut waits = Vec::new();
         for _ in 0..9 {
-            assert_ne!(state.due(now), Due::Later);
             state = state.after(refused(), now);
             let State::Failing {
                 apart: Some(apart), ..
@@ -176,8 +170,6 @@ mod tests {
                 panic!("{state:?}")
             };
             waits.push((apart.until - now).whole_seconds());
-            assert_eq!(state.due(apart.until - Duration::SECOND), Due::Later);
-            assert_eq!(state.due(apart.until), Due::Alone);
             now = apart.until;
         }
         assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]);
@@ -195,7 +187,39 @@ mod tests {
             })),
         ] {
             let state = State::Waiting.after(refused(), NOW);
-            assert_eq!(state.after(Err(why.into()), NOW).due(NOW), Due::Now);
+            let state = state.after(Err(why.into()), NOW);
+            assert!(
+                matches!(&state, State::Failing { apart: None, .. }),
+                "{state:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn causes_are_alike_whatever_they_say_besides() {
+        let failed = |error| Cause::from(NoValue::Failed(Arc::new(error)));
+        let host = || "api.datadoghq.eu".to_owned();
+        let server = |status, text: &str| {
+            failed(Error::Server {
+                host: host(),
+                status,
+                text: text.to_owned(),
+            })
+        };
+        let open = |closes| Cause::from(NoValue::from(NoPoint::OnlyOpenBucket { closes }));
+        let span = std::time::Duration::from_secs(300);
+        let causes = [
+            [server(500, "request 7f3a"), server(503, "request 91c0")],
+            [open(NOW), open(NOW + Duration::MINUTE)],
+            [1, 2].map(|count| Cause::from(NoValue::from(NoPoint::OnlyNulls { count }))),
+            [1, 2].map(|_| failed(Error::TimedOut { host: host() })),
+            [1, 2].map(|_| NoValue::NoSeries { span }.into()),
+            [1, 2].map(|_| Cause::UnknownMetric),
+        ];
+        for (kind, [one, _]) in causes.iter().enumerate() {
+            for (other_kind, [_, other]) in causes.iter().enumerate() {
+                assert_eq!(one.is_like(other), kind == other_kind, "{one}, {other}");
+            }
         }
     }
 

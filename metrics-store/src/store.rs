@@ -11,7 +11,9 @@ use provider_api::{
 };
 use time::OffsetDateTime;
 
-use crate::{Answer, Inexpressible, Key, Ledger, Policy, Sample, Template, Turn, Unready};
+use crate::{
+    Answer, Inexpressible, Key, Ledger, Next, Plan, Policy, Sample, Template, Turn, Unready,
+};
 
 /// A [`Ledger`] that many threads share: requests read it, the refresh and the
 /// watch write it. A clone is another handle to the same ledger.
@@ -58,14 +60,19 @@ impl Store {
         self.ledger.read().queries()
     }
 
-    /// See [`Ledger::due`].
-    pub fn due(&self, now: OffsetDateTime) -> (Vec<Query>, Vec<Query>) {
-        self.ledger.read().due(now)
+    /// See [`Ledger::next`].
+    pub fn next(&self, plan: &mut Plan, now: OffsetDateTime) -> Next {
+        // Whoever reads a metric does not wait for the choice.
+        let next = self.ledger.read().planned(plan, now);
+        if !next.calls.is_empty() {
+            self.ledger.write().goes(&next, now);
+        }
+        next
     }
 
-    /// See [`Ledger::waiting`].
-    pub fn waiting(&self) -> Vec<Query> {
-        self.ledger.read().waiting()
+    /// See [`Ledger::cost`].
+    pub fn cost(&self, metric: &ExternalMetric) -> Option<f64> {
+        self.ledger.read().cost(metric)
     }
 
     /// See [`Ledger::record`].

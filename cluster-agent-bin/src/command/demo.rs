@@ -14,7 +14,7 @@ use datadog_query::{
 };
 use k8s_adapter::{DemandIndex, demands_of};
 use kube_client::config::AuthInfo;
-use metrics_store::{Policy, Store, Template};
+use metrics_store::{Plan, Policy, Store, Template};
 use provider_api::{Clock, MetricsServer, Server, ServingCertificate, Shutdown};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use time::Duration;
@@ -160,7 +160,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         store,
         client,
         Duration::seconds(300),
-        Budget::keeping_free(0),
+        Plan::new(REFRESH, BatchLimits::default(), Budget::keeping_free(0), 0),
         clock,
     );
     let story = async {
@@ -178,7 +178,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
     tokio::select! {
         ended = story => ended,
         never = datadog.serve(simulator, clock) => match never {},
-        never = refresh.run(REFRESH, &news) => match never {},
+        never = refresh.run(&news) => match never {},
         ended = server.serve_on(socket, pending()) => Ok(ended.map(|_| ())?),
     }
 }

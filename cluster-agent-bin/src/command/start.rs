@@ -9,7 +9,7 @@ use std::{
 
 use datadog_query::{Client, Exchange};
 use k8s_adapter::{delegated, watch_autoscalers};
-use metrics_store::Store;
+use metrics_store::{Plan, Store};
 use provider_api::{Check, Clock, Server, ServerError, Shutdown};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
@@ -19,7 +19,7 @@ use crate::{
     chain,
     config::{Asking, Config, Variables},
     demands,
-    edge::{WallClock, block_on, log_to_stderr, with_certificate},
+    edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
     refresh::Refresh,
     wiring,
 };
@@ -52,6 +52,7 @@ async fn serve(config: Config) -> Ended {
     let shutdown = Shutdown::on_signal()?;
     // What can fail for good fails here, before anybody is told that we serve.
     let socket = listen(serving.port).await?;
+    let limits = datadog.limits;
     let client = wiring::datadog(datadog)?.with_reading(reading);
     let cluster = cluster().await?;
 
@@ -76,10 +77,10 @@ async fn serve(config: Config) -> Ended {
             }
         })
         .alongside("asks Datadog", move || {
-            let mut refresh =
-                Refresh::new(store.clone(), client.clone(), window, budget.clone(), clock);
+            let plan = Plan::new(refresh_period, limits, budget.clone(), seed());
+            let mut refresh = Refresh::new(store.clone(), client.clone(), window, plan, clock);
             let news = Arc::clone(&news);
-            async move { refresh.run(refresh_period, &news).await }
+            async move { refresh.run(&news).await }
         });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,

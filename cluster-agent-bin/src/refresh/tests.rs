@@ -2,15 +2,31 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 use datadog_query::{
-    Aggregator, Endpoint, ExchangeError, Keys, Rollup,
+    Aggregator, BatchLimits, Budget, Endpoint, ExchangeError, Keys, Rollup,
     simulator::{Scenario, Simulator},
 };
 use http::Request;
 use metrics_store::{Key, Policy, Template};
-use provider_api::ExternalMetric;
+use provider_api::{ExternalMetric, ObjectReference};
 use serde_json::json;
 
 use super::*;
+
+impl<S: Exchange + 'static> Refresh<S> {
+    /// Makes the calls that are due so long from now, and takes in what they bring.
+    async fn after(&mut self, span: Duration) {
+        let now = self.clock.now() + span;
+        loop {
+            self.send(now);
+            if self.under_way.is_empty() {
+                return;
+            }
+            while let Some(came) = self.under_way.next().await {
+                self.take_in(came, now);
+            }
+        }
+    }
+}
 
 /// A store, a Datadog that knows `nginx.requests`, and the way between them.
 struct Scene {
@@ -54,7 +70,7 @@ impl Scene {
         metric
     }
 
-    fn refresh(&self) -> Refresh<impl Exchange> {
+    fn refresh(&self) -> Refresh<impl Exchange + use<>> {
         let (datadog, clock) = (Arc::clone(&self.datadog), self.clock);
         let exchange = tower::service_fn(move |request: Request<Bytes>| {
             let answer = datadog.answer(&request, clock.now());
@@ -66,7 +82,12 @@ impl Scene {
             self.store.clone(),
             client,
             Duration::minutes(5),
-            Budget::keeping_free(10),
+            Plan::new(
+                Duration::seconds(30),
+                BatchLimits::default(),
+                Budget::keeping_free(10),
+                1,
+            ),
             self.clock,
         )
     }
@@ -97,8 +118,8 @@ async fn a_metric_that_is_silent_is_told_apart_from_one_that_does_not_exist() {
     ]
     .map(|(metric, selector)| scene.demand(metric, selector));
     let mut refresh = scene.refresh();
-    for _ in 0..2 {
-        assert_eq!(refresh.ask(scene.store.queries(), Vec::new()).await, None);
+    for seconds in [0, 40] {
+        refresh.after(Duration::seconds(seconds)).await;
     }
     assert_eq!(scene.told(&good), Ok("7".to_owned()));
     let told = scene.told(&silent).unwrap_err();
@@ -117,52 +138,30 @@ async fn a_metric_that_is_silent_is_told_apart_from_one_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_reached_limit_is_waited_out_for_as_long_as_datadog_says() {
+async fn a_reached_limit_is_waited_out_and_then_asked_for_with_one_call() {
     let scene = Scene::new();
-    let metric = scene.demand("nginx.requests", "app=web");
+    let metrics: Vec<_> = (0..50)
+        .map(|number| scene.demand("nginx.requests", &format!("app=web,replica!={number}")))
+        .collect();
     let mut refresh = scene.refresh();
     let faults = json!([{ "answer": "too_many_requests_at_edge" }]);
     scene
         .datadog
         .set_faults(serde_json::from_value(faults).unwrap());
-    let patience = refresh.ask(scene.store.queries(), Vec::new()).await;
-    assert_eq!(patience, Some(Duration::minutes(1)));
-    assert!(
-        scene
-            .told(&metric)
-            .unwrap_err()
-            .contains("its rate limit is reached")
-    );
-
-    let faults = json!([{ "answer": "too_many_requests" }]);
-    scene
-        .datadog
-        .set_faults(serde_json::from_value(faults).unwrap());
-    let patience = refresh
-        .ask(scene.store.queries(), Vec::new())
-        .await
-        .unwrap();
-    assert!(
-        patience <= Duration::hours(1),
-        "the simulated limit is an hour's: {patience}"
-    );
+    for seconds in [0, 40, 59] {
+        refresh.after(Duration::seconds(seconds)).await;
+        assert_eq!(scene.calls_to("/api/v1/query"), 1, "after {seconds} s");
+    }
+    let told = metrics.iter().filter_map(|metric| scene.told(metric).err());
+    let refused = told.filter(|told| told.contains("its rate limit is reached"));
+    assert_eq!(refused.count(), 35);
 
     scene.datadog.set_faults(Vec::new());
-    assert_eq!(refresh.ask(scene.store.queries(), Vec::new()).await, None);
-    assert_eq!(scene.told(&metric), Ok("7".to_owned()));
-}
-
-#[test]
-fn many_askers_are_counted_and_not_listed() {
-    let hpa = |name: &str| ObjectReference {
-        kind: "Hpa".into(),
-        namespace: "shop".into(),
-        name: name.into(),
-    };
-    let askers: BTreeSet<_> = ["a", "b", "c", "d", "e"].map(hpa).into();
-    assert_eq!(
-        some_of(&askers),
-        "Hpa shop/a, Hpa shop/b, Hpa shop/c and 2 more"
-    );
-    assert_eq!(some_of(&[hpa("a")].into()), "Hpa shop/a");
+    refresh.send(scene.clock.now() + Duration::seconds(89));
+    assert_eq!(refresh.under_way.len(), 1);
+    refresh.after(Duration::seconds(90)).await;
+    for metric in &metrics {
+        assert_eq!(scene.told(metric), Ok("7".to_owned()));
+    }
+    assert_eq!(scene.calls_to("/api/v1/query"), 3);
 }

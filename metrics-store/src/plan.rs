@@ -1,0 +1,292 @@
+//! Who is asked when, under a budget.
+
+mod strain;
+
+#[cfg(test)]
+mod tests;
+
+use datadog_query::{Allowance, Answers, BatchLimits, Budget, Query, batches};
+use time::{Duration, OffsetDateTime};
+
+pub(crate) use self::strain::Life;
+use self::strain::Watch;
+pub use self::strain::{Round, Strain};
+
+/// Decides which queries are asked when. It is told of every call and every answer; what is
+/// due, and how urgent it is, the [`Ledger`](crate::Ledger) knows.
+///
+/// Calls go one by one, spread over the period. Each takes the due queries whose values run
+/// out first, and is filled with those that are due next: a call costs as much half empty,
+/// and so queries fall into step. What has no time to lose does not wait for its turn. Where
+/// the budget has no call left all wait, and so the least urgent wait longest.
+#[derive(Debug)]
+pub struct Plan {
+    period: Duration,
+    limits: BatchLimits,
+    budget: Budget,
+    jitter: fastrand::Rng,
+    /// When the next call goes that can wait.
+    turn: OffsetDateTime,
+    /// How many queries travel together,
+    together: usize,
+    /// and how many of them went in the last call.
+    in_a_call: usize,
+    strain: Watch,
+}
+
+/// A query that is asked, sooner or later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) query: &'a Query,
+    pub(crate) travel: Travel,
+    /// From when on it is worth asking.
+    pub(crate) due: OffsetDateTime,
+    /// When its value is too old to be served; nothing, where it was never asked, which
+    /// comes before all others.
+    pub(crate) deadline: Option<OffsetDateTime>,
+}
+
+/// How a query travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Travel {
+    /// With others.
+    Together,
+    /// In a call of its own, since it has spoilt another.
+    Alone,
+    /// It is on its way, and due when it must have been lost.
+    UnderWay,
+}
+
+/// What goes out now, and when to ask the plan again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The calls that go out.
+    pub calls: Vec<Call>,
+    /// When there may be more, if no answer comes and no query is new before.
+    pub again: OffsetDateTime,
+    /// That values begin to get too old, or no longer do.
+    pub strain: Option<Strain>,
+}
+
+/// Queries that go to Datadog in one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The queries.
+    pub queries: Vec<Query>,
+    /// When they are due again.
+    pub(crate) due: OffsetDateTime,
+}
+
+/// A call comes later than it could by so much of a period, at most: the agents of one
+/// organisation do not stay in step.
+const JITTER: f64 = 0.05;
+
+/// What runs out so soon has no time to lose, since an answer takes a moment.
+const A_MOMENT: Duration = Duration::seconds(5);
+
+impl Plan {
+    /// A plan that asks for every query once a `period`, in calls within these limits, as
+    /// far as the budget allows it. Equal seeds make equal plans; agents that share a limit
+    /// have seeds of their own.
+    pub fn new(period: Duration, limits: BatchLimits, budget: Budget, seed: u64) -> Self {
+        let mut jitter = fastrand::Rng::with_seed(seed);
+        Self {
+            period: period.max(Duration::SECOND),
+            in_a_call: limits.queries.get(),
+            limits,
+            budget: budget.in_phase(jitter.f64()),
+            jitter,
+            turn: OffsetDateTime::UNIX_EPOCH,
+            together: 0,
+            strain: Watch::default(),
+        }
+    }
+
+    /// What goes out at `now`, of all these that are wanted.
+    pub(crate) fn next<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = Wanted<'a>>,
+        life: Life,
+        now: OffsetDateTime,
+    ) -> Next {
+        let (calls, again) = match self.budget.allowance(now) {
+            Allowance::Now(most) => self.calls(wanted, most as usize, now),
+            Allowance::From(again) => (Vec::new(), again),
+        };
+        let strain = self.strain(life, now);
+        Next {
+            calls,
+            again,
+            strain,
+        }
+    }
+
+    /// Notes what the answer to a call was like, and returns when the next call may go where
+    /// it was refused as one too many.
+    pub fn answered(&mut self, answers: &Answers, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        // The search for a query that spoils a call takes more than the one that went out.
+        let calls = answers.calls.max(1);
+        self.budget.spend(calls - 1, now);
+        match answers.patience(std::time::Duration::ZERO) {
+            None => {
+                let limit = answers.rate_limit.as_ref();
+                self.budget.answered(calls, limit, now);
+                None
+            }
+            Some(wait) => {
+                let told = Some(wait).filter(|wait| !wait.is_zero());
+                Some(self.budget.refused(calls, told, now))
+            }
+        }
+    }
+
+    /// How many calls of other kinds than queries may go out at `now`, `most` at most. They
+    /// count as gone, and each is [`looked_up`](Self::looked_up) when it is answered.
+    pub fn look_ups(&mut self, most: u32, now: OffsetDateTime) -> u32 {
+        let calls = match self.budget.allowance(now) {
+            Allowance::Now(calls) => calls.min(most),
+            Allowance::From(_) => 0,
+        };
+        self.budget.spend(calls, now);
+        calls
+    }
+
+    /// Such a call was answered.
+    pub fn looked_up(&mut self, now: OffsetDateTime) {
+        self.budget.answered(1, None, now);
+    }
+
+    fn calls<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = Wanted<'a>>,
+        most: usize,
+        now: OffsetDateTime,
+    ) -> (Vec<Call>, OffsetDateTime) {
+        self.together = 0;
+        let (mut due, mut later, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut again = now + self.period;
+        for one in wanted {
+            self.together += usize::from(one.travel != Travel::Alone);
+            match one.travel {
+                _ if one.due > now => {
+                    again = again.min(one.due);
+                    if one.travel == Travel::Together {
+                        later.push(one);
+                    }
+                }
+                Travel::Alone => alone.push(one),
+                Travel::Together | Travel::UnderWay => due.push(one),
+            }
+        }
+
+        // A query that goes alone takes its place among the others, and costs a whole call.
+        alone.sort_unstable_by_key(|one| one.deadline);
+        let first = due.iter().map(|one| one.deadline).min();
+        let before = alone.partition_point(|one| first.is_none_or(|first| one.deadline < first));
+        let (before, after) = alone.split_at(before);
+        let calls = self.calls_together(
+            due,
+            later,
+            most.saturating_sub(before.len()),
+            &mut again,
+            now,
+        );
+        let on_its_own = |one: &Wanted<'_>| vec![one.query.clone()];
+        let calls = before
+            .iter()
+            .map(on_its_own)
+            .chain(calls)
+            .chain(after.iter().map(on_its_own));
+        let calls: Vec<_> = calls
+            .take(most)
+            .map(|queries| self.call(queries, now))
+            .collect();
+        self.budget.spend(number(calls.len()), now);
+        if !calls.is_empty() {
+            again = now;
+        }
+        (calls, again)
+    }
+
+    /// The calls for what travels together: one when it is time for one, and as many as
+    /// what has no time to lose needs.
+    fn calls_together(
+        &mut self,
+        mut due: Vec<Wanted<'_>>,
+        mut later: Vec<Wanted<'_>>,
+        most: usize,
+        again: &mut OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Vec<Vec<Query>> {
+        let has_no_time = |one: &&Wanted<'_>| {
+            one.deadline
+                .is_none_or(|deadline| deadline - A_MOMENT <= now)
+        };
+        let urgent = due.iter().filter(has_no_time).count();
+        // A clock that was set back makes nobody wait.
+        let is_time = self.turn <= now || now + self.period < self.turn;
+        let calls = urgent
+            .div_ceil(self.limits.queries.get())
+            .max(usize::from(is_time && !due.is_empty()))
+            .min(most);
+        if calls == 0 {
+            if let Some(soonest) = due.iter().filter_map(|one| one.deadline).min() {
+                *again = (*again).min(self.turn).min(soonest - A_MOMENT);
+            }
+            return Vec::new();
+        }
+        let room = calls.saturating_mul(self.limits.queries.get());
+        keep_first(&mut due, room, |one| one.deadline);
+        keep_first(&mut later, room - due.len(), |one| Some(one.due));
+        let chosen = due.iter().chain(&later).map(|one| one.query.clone());
+        let (batches, too_long) = batches(chosen, self.limits);
+        let mut calls: Vec<_> = batches
+            .iter()
+            .take(calls)
+            .map(|batch| batch.queries().to_vec())
+            .collect();
+        self.in_a_call = calls.first().map_or(1, Vec::len);
+        self.turn = now + self.period / self.calls_in_a_round();
+        // These fit no call, and their answer says so.
+        match calls.first_mut() {
+            Some(call) => call.extend(too_long),
+            None => calls.push(too_long),
+        }
+        calls
+    }
+
+    fn call(&mut self, queries: Vec<Query>, now: OffsetDateTime) -> Call {
+        let due = now + self.period * (1.0 + JITTER * self.jitter.f64());
+        Call { queries, due }
+    }
+
+    /// How many calls it takes to ask for everything once.
+    fn calls_in_a_round(&self) -> u32 {
+        number(self.together.div_ceil(self.in_a_call)).max(1)
+    }
+
+    fn strain(&mut self, life: Life, now: OffsetDateTime) -> Option<Strain> {
+        let calls = self.calls_in_a_round();
+        let round = Duration::try_from(self.budget.span(calls, now)?).unwrap_or(Duration::MAX);
+        let queries = self.together;
+        self.strain
+            .turn(queries, calls, round.max(self.period), life)
+    }
+}
+
+/// Keeps the first `most` in the order of their keys.
+fn keep_first<'a>(
+    wanted: &mut Vec<Wanted<'a>>,
+    most: usize,
+    key: impl Fn(&Wanted<'a>) -> Option<OffsetDateTime>,
+) {
+    if most < wanted.len() {
+        wanted.select_nth_unstable_by_key(most, &key);
+        wanted.truncate(most);
+    }
+    wanted.sort_unstable_by_key(key);
+}
+
+fn number(of: usize) -> u32 {
+    of.try_into().unwrap_or(u32::MAX)
+}
