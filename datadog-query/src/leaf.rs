@@ -16,6 +16,7 @@ use ureq::Agent;
 use crate::{exchange::ExchangeError, leaf::call::exchange};
 
 mod call;
+mod connector;
 mod settings;
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use rustls::crypto::{CryptoProvider, ring};
 use ureq::{
     Agent, Proxy, ProxyProtocol,
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    unversioned::resolver::DefaultResolver,
 };
+
+use super::connector::connector;
 
 /// How a [`Leaf`](crate::Leaf) connects. The default is a direct connection,
 /// 10 seconds for a whole call, and answers of at most 16 MiB.
@@ -89,7 +92,7 @@ impl LeafSettings {
                     .unwrap_or_else(|| Arc::new(ring::default_provider())),
             )
             .build();
-        Ok(Agent::config_builder()
+        let config = Agent::config_builder()
             .tls_config(tls)
             // Said even when there is none: ureq would look into the
             // environment.
@@ -101,8 +104,12 @@ impl LeafSettings {
             .http_status_as_error(false)
             // A redirect would carry the keys to another host.
             .max_redirects(0)
-            .build()
-            .new_agent())
+            .build();
+        Ok(Agent::with_parts(
+            config,
+            connector(),
+            DefaultResolver::default(),
+        ))
     }
 
     fn roots(&self) -> Result<RootCerts, InvalidLeaf> {

@@ -2,13 +2,15 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use futures_executor::block_on;
 use tower::ServiceExt;
 
 use super::*;
+
+mod bounds;
+mod connections;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"valid\":true}";
 
@@ -56,13 +58,6 @@ fn ask(address: SocketAddr, settings: &LeafSettings) -> Result<Response<Bytes>, 
 
 fn body(answer: Result<Response<Bytes>, ExchangeError>) -> Result<Bytes, ExchangeError> {
     answer.map(Response::into_body)
-}
-
-fn within(milliseconds: u64) -> LeafSettings {
-    LeafSettings {
-        timeout: Duration::from_millis(milliseconds),
-        ..LeafSettings::default()
-    }
 }
 
 #[test]
@@ -137,34 +132,6 @@ fn a_packed_answer_is_unpacked() {
 }
 
 #[test]
-fn a_server_that_stays_silent_runs_out_of_time() {
-    let (address, _) = serve(|stream| drop(stream.read(&mut [0])));
-    assert_eq!(
-        body(ask(address, &within(50))),
-        Err(ExchangeError::TimedOut)
-    );
-}
-
-#[test]
-fn a_server_that_sends_byte_after_byte_runs_out_of_time() {
-    let (address, server) = serve(|stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n")
-            .unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_millis(5)))
-            .unwrap();
-        // Each read waits for the client to hang up.
-        while stream.read(&mut [0]).is_err() && stream.write_all(b"x").is_ok() {}
-    });
-    assert_eq!(
-        body(ask(address, &within(100))),
-        Err(ExchangeError::TimedOut)
-    );
-    server.join().unwrap();
-}
-
-#[test]
 fn an_answer_that_ends_too_early_is_cut_off() {
     let (address, _) = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"val");
     let answer = body(ask(address, &LeafSettings::default()));
@@ -178,21 +145,6 @@ fn an_answer_that_ends_too_early_is_cut_off() {
     assert!(
         matches!(answer, Err(ExchangeError::CutOff(_))),
         "{answer:?}"
-    );
-}
-
-#[test]
-fn an_answer_of_the_most_bytes_is_taken_and_one_byte_more_is_not() {
-    let most = |most_bytes| LeafSettings {
-        most_bytes,
-        ..LeafSettings::default()
-    };
-    let (address, _) = answering(OK);
-    assert_eq!(body(ask(address, &most(14))), Ok("{\"valid\":true}".into()));
-    let (address, _) = answering(OK);
-    assert_eq!(
-        body(ask(address, &most(13))),
-        Err(ExchangeError::TooLarge { limit: 13 })
     );
 }
 

@@ -1,0 +1,62 @@
+//! Which connections are used again.
+
+use super::*;
+
+/// Reads the head of a request, and returns whether there was one.
+fn head(lines: &mut impl Iterator<Item = io::Result<String>>) -> bool {
+    let head = lines.map(Result::unwrap);
+    head.take_while(|line| !line.is_empty()).count() > 0
+}
+
+#[test]
+fn a_connection_is_used_again_after_whatever_was_answered() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let answers: [&[u8]; 4] = [
+            OK,
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            OK,
+        ];
+        for answer in answers {
+            assert!(head(&mut lines));
+            stream.write_all(answer).unwrap();
+        }
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().map(drop).map_err(|why| why.kind())
+    });
+    let leaf = leaf(&LeafSettings::default());
+    let statuses = [(); 4].map(|()| {
+        let answer = asked(leaf.clone(), &format!("http://{address}/")).unwrap();
+        answer.status().as_u16()
+    });
+    assert_eq!(statuses, [200, 403, 200, 200]);
+    // All four came over the first connection.
+    assert_eq!(server.join().unwrap(), Err(io::ErrorKind::WouldBlock));
+}
+
+#[test]
+fn a_connection_that_the_server_has_closed_meanwhile_costs_no_call() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            assert!(head(&mut lines));
+            stream.write_all(OK).unwrap();
+            drop((stream, lines));
+            let _ = closed.send(());
+        }
+    });
+    let leaf = leaf(&LeafSettings::default());
+    for _ in 0..3 {
+        let answer = asked(leaf.clone(), &format!("http://{address}/"));
+        assert_eq!(body(answer), Ok("{\"valid\":true}".into()));
+        is_closed.recv().unwrap();
+    }
+}
