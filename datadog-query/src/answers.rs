@@ -194,16 +194,18 @@ fn by_position<'a>(batch: &Batch, series: &'a [Series]) -> Option<Vec<Vec<&'a Se
 
 fn value(
     series: &[&Series],
-    Reading { point, several }: Reading,
+    reading: Reading,
     window: Window,
     now: OffsetDateTime,
 ) -> Result<Point, NoValue> {
-    match (series, several) {
+    match (series, reading.several) {
         ([], _) => Err(NoValue::NoSeries {
             span: window.span(),
         }),
-        ([one], _) => Ok(point.point(one, now)?),
-        (all, SeveralSeries::Merged(aggregator)) => Ok(merge(all, aggregator)?.point(point, now)?),
+        ([one], _) => Ok(reading.point(one, now)?),
+        (all, SeveralSeries::Merged(aggregator)) => {
+            Ok(merge(all, aggregator)?.point(&reading, now)?)
+        }
         (all, SeveralSeries::Refused) => Err(NoValue::SeveralSeries {
             count: all.len(),
             scopes: all.iter().take(3).map(|one| one_line(&one.scope)).collect(),
@@ -375,7 +377,7 @@ mod tests {
         });
         assert_eq!(noted(["a{*}"], vec![one.clone()]), [value(1.0)]);
         let reading = Reading {
-            point: PointMode::Last,
+            mode: PointMode::Last,
             ..Reading::default()
         };
         let last = Point { time, value: 2.0 };

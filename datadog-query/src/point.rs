@@ -37,14 +37,14 @@ pub enum NoPoint {
         /// How many points there are.
         count: usize,
     },
-    /// Values are there, but their time is not over yet.
+    /// Values are there, and none of them is complete yet.
     #[error(
         "the only value that Datadog sent is of a time that is not over: it counts from {}",
-        instant(*closes)
+        instant(*complete_at)
     )]
-    OnlyOpenBucket {
-        /// When the first of them is complete.
-        closes: OffsetDateTime,
+    OnlyIncomplete {
+        /// When the first of them is.
+        complete_at: OffsetDateTime,
     },
     /// Several series that were to be merged have values, and in no bucket all of them.
     #[error(
@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn the_time_from_which_a_value_counts_is_written_as_kubernetes_writes_times() {
-        let closes = datetime!(1970-01-01 00:00:20 UTC);
+        let complete_at = datetime!(1970-01-01 00:00:20 UTC);
         assert_eq!(
-            NoPoint::OnlyOpenBucket { closes }.to_string(),
+            NoPoint::OnlyIncomplete { complete_at }.to_string(),
             "the only value that Datadog sent is of a time that is not over: it counts from 1970-01-01T00:00:20Z"
         );
     }

@@ -33,6 +33,10 @@ pub(crate) struct Arguments {
     /// without it, what DD_EXTERNAL_METRICS_PROVIDER_POINT says
     #[arg(long, value_name = "MODE")]
     point: Option<PointMode>,
+    /// How long after its bucket is over a point is complete: 20s; without it, what
+    /// DD_EXTERNAL_METRICS_PROVIDER_SETTLING says
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    settling: Option<Duration>,
     /// What becomes of several series: refuse, sum, avg, min or max; without it, what
     /// DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES says
     #[arg(long, value_name = "AGGREGATOR")]
@@ -77,7 +81,8 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
     }
     let set = Asking::of(variables)?.reading;
     let reading = Reading {
-        point: arguments.point.unwrap_or(set.point),
+        mode: arguments.point.unwrap_or(set.mode),
+        settling: arguments.settling.unwrap_or(set.settling),
         several: arguments.merge.unwrap_or(set.several),
     };
     let client = wiring::datadog(Datadog::of(variables)?)?;

@@ -53,12 +53,18 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
         "avg, sum, min or max",
         Aggregator::Avg,
     );
+    let settling: u32 = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_SETTLING",
+        "a whole number of seconds",
+        0,
+    );
     let reading = Reading {
-        point: read.parsed(
+        mode: read.parsed(
             "DD_EXTERNAL_METRICS_PROVIDER_POINT",
             "last-complete, penultimate, last, or one of avg:5, max:5, min:5 for the last five",
             PointMode::LastComplete,
         ),
+        settling: std::time::Duration::from_secs(settling.into()),
         several: read.parsed(
             "DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES",
             "refuse, avg, sum, min or max",
@@ -85,9 +91,20 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
             policy.max_age().whole_seconds()
         ));
     }
-    // So many buckets, and the one that is still open.
-    let buckets = i64::from(reading.point.points().get()) + 1;
-    let read_over = Duration::seconds(i64::from(rollup.get()).saturating_mul(buckets));
+    // A bucket carries the time of its start, and is served until the next one has settled.
+    let oldest = Duration::seconds(2 * i64::from(rollup.get()) + i64::from(settling));
+    if oldest > policy.max_age() {
+        read.mistake(format!(
+            "DD_EXTERNAL_METRICS_PROVIDER_SETTLING is {settling} s, so that a value is up to {} s old, and \
+             it is too old after {} s: let it settle for less, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
+            oldest.whole_seconds(),
+            policy.max_age().whole_seconds()
+        ));
+    }
+    // So many buckets, and those that are not complete yet.
+    let buckets = i64::from(reading.mode.points().get()) + 1;
+    let buckets = i64::from(rollup.get()).saturating_mul(buckets);
+    let read_over = Duration::seconds(buckets.saturating_add(settling.into()));
     Asking {
         template: Template {
             aggregator,

@@ -129,6 +129,7 @@ fn values_are_asked_for_before_the_last_ones_are_too_old() {
 fn which_point_counts_is_set_and_all_that_it_needs_is_asked_for() {
     let config = Config::of(&variables(&[
         ("DD_EXTERNAL_METRICS_PROVIDER_POINT", "max:20"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_SETTLING", "20"),
         ("DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES", "sum"),
     ]));
     let asking = config.unwrap().asking;
@@ -136,16 +137,26 @@ fn which_point_counts_is_set_and_all_that_it_needs_is_asked_for() {
     assert_eq!(
         asking.reading,
         Reading {
-            point: PointMode::Max(twenty),
+            mode: PointMode::Max(twenty),
+            settling: std::time::Duration::from_secs(20),
             several: SeveralSeries::Merged(Aggregator::Sum),
         }
     );
-    // Twenty buckets of 30 s, and the open one.
-    assert_eq!(asking.window, Duration::seconds(630));
+    // Twenty buckets of 30 s, and what is not complete yet.
+    assert_eq!(asking.window, Duration::seconds(650));
     assert_eq!(
         mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_POINT", "newest")]),
         "DD_EXTERNAL_METRICS_PROVIDER_POINT is `newest`, and should be last-complete, penultimate, \
          last, or one of avg:5, max:5, min:5 for the last five"
+    );
+}
+
+#[test]
+fn a_value_that_is_too_old_once_it_has_settled_is_a_mistake() {
+    assert_eq!(
+        mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_SETTLING", "61")]),
+        "DD_EXTERNAL_METRICS_PROVIDER_SETTLING is 61 s, so that a value is up to 121 s old, and it is \
+         too old after 120 s: let it settle for less, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
     );
 }
 

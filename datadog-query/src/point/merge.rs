@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::{NoPoint, Point, PointMode, fold::fold, verdict::width};
+use super::{NoPoint, Point, Reading, fold::fold, verdict::width};
 use crate::{
     query::Aggregator,
     reply::{Series, Slot},
@@ -26,13 +26,13 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// The value of the merge at `now`, as [`PointMode::point`] takes it.
+    /// The value of the merge at `now`, as [`Reading::point`] takes it.
     ///
     /// # Errors
     ///
     /// Says what the series hold instead.
-    pub fn point(&self, mode: PointMode, now: OffsetDateTime) -> Result<Point, NoPoint> {
-        mode.point(&self.series, now).map_err(|why| match why {
+    pub fn point(&self, reading: &Reading, now: OffsetDateTime) -> Result<Point, NoPoint> {
+        reading.point(&self.series, now).map_err(|why| match why {
             NoPoint::OnlyNulls { .. } if self.shares.iter().any(|share| !share.of.is_empty()) => {
                 NoPoint::NeverTogether
             }

@@ -2,18 +2,15 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
-use time::OffsetDateTime;
-
-use super::{NoPoint, Point, fold::fold, verdict};
-use crate::{query::Aggregator, reply::Series};
+use crate::query::Aggregator;
 
 /// Which point of a series is its value. Written `last-complete`, `penultimate`, `last`, and
 /// `avg:5`, `max:5` or `min:5`.
 ///
 /// Datadog sends the bucket that contains the end of the window, and its value covers only
 /// the part that has passed: a count or a rate looks half as big as it is. So a point is
-/// *complete* when its bucket is over. A point without a finite value never counts, and
-/// hides no other.
+/// *complete* when its bucket is over and has [settled](super::Reading::settling). A point
+/// without a finite value never counts, and hides no other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PointMode {
     /// The newest complete point.
@@ -22,7 +19,7 @@ pub enum PointMode {
     /// The newest point but one, and the newest where it is alone, complete or not: what
     /// Datadog's own agent takes. A sparse metric is read one whole bucket late.
     Penultimate,
-    /// The newest point, also while its bucket is open and its count or rate too small.
+    /// The newest point, also while it is incomplete and its count or rate too small.
     Last,
     /// The mean of so many newest complete points.
     Avg(NonZeroU32),
@@ -33,28 +30,6 @@ pub enum PointMode {
 }
 
 impl PointMode {
-    /// The value of a series at `now`, with its own time.
-    ///
-    /// A value that is made of several points has the time of the newest of them. Where
-    /// there are fewer than were asked for, it is made of those there are: a metric that
-    /// has just begun, or is sparse, has a value, and what is missing is never taken for
-    /// zero.
-    ///
-    /// # Errors
-    ///
-    /// Says what the series holds instead.
-    pub fn point(self, series: &Series, now: OffsetDateTime) -> Result<Point, NoPoint> {
-        let served = verdict::served(self, series, now);
-        let Some(newest) = served.first() else {
-            return Err(verdict::nothing(series));
-        };
-        let time = newest.point.time;
-        let values: Vec<f64> = served.iter().map(|bucket| bucket.point.value).collect();
-        let value = fold(self.aggregator(), &values)
-            .expect("there is a value, and the smallest, largest or mean of finite ones is finite");
-        Ok(Point { time, value })
-    }
-
     /// How many points the value is made of, at most.
     #[must_use]
     pub fn points(self) -> NonZeroU32 {
@@ -64,7 +39,7 @@ impl PointMode {
         }
     }
 
-    fn aggregator(self) -> Aggregator {
+    pub(super) fn aggregator(self) -> Aggregator {
         match self {
             Self::LastComplete | Self::Penultimate | Self::Last | Self::Avg(_) => Aggregator::Avg,
             Self::Max(_) => Aggregator::Max,

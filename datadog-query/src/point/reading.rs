@@ -1,18 +1,50 @@
 //! How the answer to a query becomes its value.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
-use super::PointMode;
-use crate::query::{Aggregator, InvalidAggregator};
+use time::OffsetDateTime;
+
+use super::{NoPoint, Point, PointMode, fold::fold, verdict};
+use crate::{
+    query::{Aggregator, InvalidAggregator},
+    reply::Series,
+};
 
 /// How the answer to a query becomes its value: by default it has one series, whose newest
 /// complete point is the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reading {
     /// Which point of a series counts.
-    pub point: PointMode,
+    pub mode: PointMode,
+    /// How long after its bucket is over a point is complete. Agents report some seconds
+    /// late and clouds some minutes, and until they have, a *count* is too small.
+    pub settling: Duration,
     /// What becomes of several series.
     pub several: SeveralSeries,
+}
+
+impl Reading {
+    /// The value of a series at `now`, with its own time.
+    ///
+    /// A value that is made of several points has the time of the newest of them. Where
+    /// there are fewer than were asked for, it is made of those there are: a metric that
+    /// has just begun, or is sparse, has a value, and what is missing is never taken for
+    /// zero.
+    ///
+    /// # Errors
+    ///
+    /// Says what the series holds instead.
+    pub fn point(&self, series: &Series, now: OffsetDateTime) -> Result<Point, NoPoint> {
+        let served = verdict::served(self, series, now);
+        let Some(newest) = served.first() else {
+            return Err(verdict::nothing(self, series));
+        };
+        let time = newest.point.time;
+        let values: Vec<f64> = served.iter().map(|bucket| bucket.point.value).collect();
+        let value = fold(self.mode.aggregator(), &values)
+            .expect("there is a value, and the smallest, largest or mean of finite ones is finite");
+        Ok(Point { time, value })
+    }
 }
 
 /// What becomes of several series of one query. Written `refuse`, or as an [`Aggregator`].

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, iter, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::{NoPoint, Point, PointMode};
+use super::{NoPoint, Point, PointMode, Reading};
 use crate::reply::{Series, Slot};
 
 /// What becomes of one point of a series at a moment.
@@ -12,17 +12,17 @@ use crate::reply::{Series, Slot};
 pub enum Verdict {
     /// It is the value, or one of those that the value is made of.
     Served,
-    /// It is the value although its time is not over yet.
-    ServedOpen {
+    /// It is the value although it is not complete yet.
+    ServedIncomplete {
         /// When it is.
-        closes: OffsetDateTime,
+        complete_at: OffsetDateTime,
     },
     /// A newer one is the value.
     Older,
-    /// Its time is not over yet.
-    Open {
+    /// It is not complete yet.
+    Incomplete {
         /// When it is.
-        closes: OffsetDateTime,
+        complete_at: OffsetDateTime,
     },
     /// It is complete and the newest, and [`PointMode::Penultimate`] takes the one before.
     PassedOver,
@@ -30,10 +30,10 @@ pub enum Verdict {
     Null,
 }
 
-impl PointMode {
+impl Reading {
     /// What [`point`](Self::point) makes of each point of a series, in their order.
     #[must_use]
-    pub fn verdicts(self, series: &Series, now: OffsetDateTime) -> Vec<(Slot, Verdict)> {
+    pub fn verdicts(&self, series: &Series, now: OffsetDateTime) -> Vec<(Slot, Verdict)> {
         let served = served(self, series, now);
         let newest = served.first().map(|bucket| bucket.point.time);
         let mut verdicts: Vec<_> = series
@@ -44,16 +44,16 @@ impl PointMode {
         for Bucket {
             place,
             point,
-            closes,
-        } in buckets(series)
+            complete_at,
+        } in buckets(self, series)
         {
-            let open = closes > now;
+            let incomplete = complete_at > now;
             verdicts[place].1 = match served.iter().any(|bucket| bucket.place == place) {
-                true if open => Verdict::ServedOpen { closes },
+                true if incomplete => Verdict::ServedIncomplete { complete_at },
                 true => Verdict::Served,
                 // Of two points of one time, the later one counts.
                 false if newest.is_some_and(|newest| point.time <= newest) => Verdict::Older,
-                false if open => Verdict::Open { closes },
+                false if incomplete => Verdict::Incomplete { complete_at },
                 false => Verdict::PassedOver,
             };
         }
@@ -67,14 +67,13 @@ pub(super) struct Bucket {
     /// Where it stands in its series.
     place: usize,
     pub(super) point: Point,
-    /// When it is complete.
-    closes: OffsetDateTime,
+    complete_at: OffsetDateTime,
 }
 
 /// The points that make the value, from new to old.
-pub(super) fn served(mode: PointMode, series: &Series, now: OffsetDateTime) -> Vec<Bucket> {
-    let mut buckets = buckets(series);
-    match mode {
+pub(super) fn served(reading: &Reading, series: &Series, now: OffsetDateTime) -> Vec<Bucket> {
+    let mut buckets = buckets(reading, series);
+    match reading.mode {
         PointMode::Last => {}
         PointMode::Penultimate => {
             if buckets.len() > 1 {
@@ -82,26 +81,29 @@ pub(super) fn served(mode: PointMode, series: &Series, now: OffsetDateTime) -> V
             }
         }
         PointMode::LastComplete | PointMode::Avg(_) | PointMode::Max(_) | PointMode::Min(_) => {
-            buckets.retain(|bucket| bucket.closes <= now);
+            buckets.retain(|bucket| bucket.complete_at <= now);
         }
     }
-    buckets.truncate(mode.points().get() as usize);
+    buckets.truncate(reading.mode.points().get() as usize);
     buckets
 }
 
 /// Why none is.
-pub(super) fn nothing(series: &Series) -> NoPoint {
-    let closes = buckets(series).into_iter().map(|bucket| bucket.closes);
-    match (closes.min(), series.points.len()) {
-        (Some(closes), _) => NoPoint::OnlyOpenBucket { closes },
+pub(super) fn nothing(reading: &Reading, series: &Series) -> NoPoint {
+    let first = buckets(reading, series)
+        .into_iter()
+        .map(|bucket| bucket.complete_at)
+        .min();
+    match (first, series.points.len()) {
+        (Some(complete_at), _) => NoPoint::OnlyIncomplete { complete_at },
         (None, 0) => NoPoint::Empty,
         (None, count) => NoPoint::OnlyNulls { count },
     }
 }
 
 /// The points that have a value, from new to old.
-fn buckets(series: &Series) -> Vec<Bucket> {
-    let width = time::Duration::try_from(width(series));
+fn buckets(reading: &Reading, series: &Series) -> Vec<Bucket> {
+    let wait = time::Duration::try_from(width(series).saturating_add(reading.settling));
     let bucket = |(place, slot): (usize, &Slot)| {
         let value = slot.value.filter(|value| value.is_finite())?;
         Some(Bucket {
@@ -110,8 +112,8 @@ fn buckets(series: &Series) -> Vec<Bucket> {
                 time: slot.time,
                 value,
             },
-            // What is over only beyond the end of the calendar is nothing to wait for.
-            closes: slot.time.checked_add(width.ok()?)?,
+            // What is complete only beyond the end of the calendar is nothing to wait for.
+            complete_at: slot.time.checked_add(wait.ok()?)?,
         })
     };
     let mut buckets: Vec<_> = series

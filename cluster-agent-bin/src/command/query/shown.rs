@@ -30,9 +30,8 @@ pub(super) fn write(
         ),
         [one] => {
             writeln!(out, "series    {}", plain(&one.scope))?;
-            let value = reading.point.point(one, now);
-            let verdicts = reading.point.verdicts(one, now);
-            Points::new(one, reading.point, now).write(out, value, &verdicts, |_| String::new())
+            let value = reading.point(one, now);
+            Points::new(one, reading, now).write(out, value, |_| String::new())
         }
         several => write_several(out, several, reading, now),
     }
@@ -47,7 +46,7 @@ fn write_several(
     let all: Vec<&Series> = series.iter().collect();
     writeln!(out, "series    {}", series.len())?;
     for one in series.iter().take(ROWS) {
-        let value = match reading.point.point(one, now) {
+        let value = match reading.point(one, now) {
             Ok(point) => points::value(point, one, now),
             Err(why) => why.to_string(),
         };
@@ -70,10 +69,7 @@ fn write_several(
         ]
         .into_iter()
         .filter_map(|aggregator| {
-            let point = merge(&all, aggregator)
-                .ok()?
-                .point(reading.point, now)
-                .ok()?;
+            let point = merge(&all, aggregator).ok()?.point(&reading, now).ok()?;
             Some(format!("{aggregator} {}", number(point.value)))
         });
         let merges: Vec<_> = merges.collect();
@@ -87,14 +83,13 @@ fn write_several(
         Err(why) => return writeln!(out, "served    nothing: {why}"),
     };
     writeln!(out, "merged    {}", merged.series.scope)?;
-    let value = merged.point(reading.point, now);
-    let verdicts = reading.point.verdicts(&merged.series, now);
+    let value = merged.point(&reading, now);
     let scopes = |places: &[usize]| {
         let scopes = places.iter().take(3).map(|place| plain(&all[*place].scope));
         let more = if places.len() > 3 { ", …" } else { "" };
         format!("{}{more}", scopes.collect::<Vec<_>>().join(", "))
     };
-    Points::new(&merged.series, reading.point, now).write(out, value, &verdicts, |row| {
+    Points::new(&merged.series, reading, now).write(out, value, |row| {
         let share = &merged.shares[row];
         let part = format!("{} of {} series", share.of.len(), all.len());
         match share.lacking.as_slice() {

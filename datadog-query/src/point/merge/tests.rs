@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::point::PointMode;
 
 fn at(second: i64) -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(second)
@@ -57,7 +58,7 @@ fn a_bucket_waits_for_a_series_that_is_late() {
         time: at(30),
         value: 20.0,
     };
-    assert_eq!(merged.point(PointMode::LastComplete, at(95)), Ok(at_30));
+    assert_eq!(merged.point(&Reading::default(), at(95)), Ok(at_30));
     let share = Share {
         of: vec![0],
         lacking: vec![1],
@@ -141,7 +142,7 @@ fn the_open_bucket_of_a_merge_does_not_count_either() {
         time: at(30),
         value: 3.0,
     };
-    assert_eq!(merged.point(PointMode::LastComplete, at(65)), Ok(at_30));
+    assert_eq!(merged.point(&Reading::default(), at(65)), Ok(at_30));
 }
 
 #[test]
@@ -154,13 +155,13 @@ fn series_that_never_have_a_value_together_say_so() {
     }
     let merged = merge(&[&shifted, &other], Aggregator::Sum).unwrap();
     assert_eq!(
-        merged.point(PointMode::LastComplete, at(600)),
+        merged.point(&Reading::default(), at(600)),
         Err(NoPoint::NeverTogether)
     );
     let nulls = series::<Option<f64>>(&[None]);
     let merged = merge(&[&nulls, &nulls], Aggregator::Sum).unwrap();
     assert_eq!(
-        merged.point(PointMode::LastComplete, at(600)),
+        merged.point(&Reading::default(), at(600)),
         Err(NoPoint::OnlyNulls { count: 1 })
     );
 }
@@ -193,7 +194,8 @@ proptest! {
             prop_assert_eq!(&merged.points, &one.points);
             for mode in ["last-complete", "penultimate", "last", "avg:3"] {
                 let mode: PointMode = mode.parse().unwrap();
-                prop_assert_eq!(mode.point(&merged, at(200)), mode.point(&one, at(200)));
+                let reading = Reading { mode, ..Reading::default() };
+                prop_assert_eq!(reading.point(&merged, at(200)), reading.point(&one, at(200)));
             }
         }
     }
@@ -205,7 +207,7 @@ proptest! {
     ) {
         let all: Vec<Series> = all.iter().map(|values| series(values)).collect();
         let merged = merge(&all.iter().collect::<Vec<_>>(), Aggregator::Sum).unwrap();
-        if let Ok(point) = merged.point(PointMode::LastComplete, at(now)) {
+        if let Ok(point) = merged.point(&Reading::default(), at(now)) {
             // Each series that takes part has a closed bucket of that very time, and no
             // series that does not has one.
             prop_assert!(point.time + Duration::from_secs(30) <= at(now));

@@ -25,7 +25,7 @@ pub(super) fn chart(points: &[(Slot, Verdict)]) -> Option<String> {
         points
             .iter()
             .filter(|(_, verdict)| of(sign(*verdict)))
-            .filter_map(|(slot, _)| Some((slot.time.unix_timestamp() as f64, slot.value?)))
+            .filter_map(|(slot, _)| Some((seconds(slot), slot.value?)))
             .filter(|(_, value)| value.is_finite())
             .collect()
     };
@@ -38,9 +38,25 @@ pub(super) fn chart(points: &[(Slot, Verdict)]) -> Option<String> {
         drawn(|sign| sign == '●'),
         drawn(|sign| sign == '○'),
     );
-    let times = bounds(all.iter().map(|point| point.0));
-    let mut values = bounds(all.iter().map(|point| point.1));
-    values[0] = values[0].min(0.0);
+    let times = points.iter().map(|(slot, _)| seconds(slot));
+    let mut times = [
+        times.clone().fold(f64::INFINITY, f64::min),
+        times.fold(f64::NEG_INFINITY, f64::max),
+    ];
+    // One point alone still wants some room.
+    if times[0] == times[1] {
+        times[1] += 1.0;
+    }
+    let values = || all.iter().map(|point| point.1);
+    let values = [
+        -ceiling(-values().fold(0.0, f64::min)),
+        ceiling(values().fold(0.0, f64::max)),
+    ];
+    let values = match values {
+        [0.0, 0.0] => [0.0, 1.0],
+        values => values,
+    };
+    let middle = values[0] / 2.0 + values[1] / 2.0;
     let line = Dataset::default()
         .marker(Marker::Braille)
         .graph_type(GraphType::Line)
@@ -49,7 +65,11 @@ pub(super) fn chart(points: &[(Slot, Verdict)]) -> Option<String> {
     let mut buffer = Buffer::empty(AREA);
     Chart::new(vec![line, single('○', &left_out), single('●', &served)])
         .x_axis(Axis::default().bounds(times).labels(times.map(face)))
-        .y_axis(Axis::default().bounds(values).labels(values.map(number)))
+        .y_axis(
+            Axis::default()
+                .bounds(values)
+                .labels([values[0], middle, values[1]].map(number)),
+        )
         .render(AREA, &mut buffer);
     let mut text = String::new();
     for y in 0..AREA.height {
@@ -60,15 +80,23 @@ pub(super) fn chart(points: &[(Slot, Verdict)]) -> Option<String> {
     Some(text)
 }
 
-/// A line at one height, or one point, still wants some room.
-fn bounds(values: impl Iterator<Item = f64> + Clone) -> [f64; 2] {
-    let low = values.clone().fold(f64::INFINITY, f64::min);
-    let high = values.fold(f64::NEG_INFINITY, f64::max);
-    if low < high {
-        [low, high]
-    } else {
-        [low, high + 1.0]
+fn seconds(slot: &Slot) -> f64 {
+    slot.time.unix_timestamp() as f64
+}
+
+/// The next number that is easy to read.
+fn ceiling(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 0.0;
     }
+    let power = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    let next = steps
+        .into_iter()
+        .map(|step| step * power)
+        .find(|next| *next >= value);
+    // Rounding may leave the largest step just below.
+    next.filter(|next| next.is_finite()).unwrap_or(value)
 }
 
 fn face(seconds: f64) -> String {
@@ -77,4 +105,24 @@ fn face(seconds: f64) -> String {
         let (hour, minute, second) = time.to_hms();
         format!("{hour:02}:{minute:02}:{second:02}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_ends_at_a_number_that_is_easy_to_read() {
+        for (value, end) in [
+            (0.0, 0.0),
+            (-1.0, 0.0),
+            (1.0, 1.0),
+            (109.8, 120.0),
+            (0.035, 0.04),
+            (9.5e20, 1e21),
+            (f64::MAX, f64::MAX),
+        ] {
+            assert_eq!(ceiling(value), end);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use datadog_query::{NoPoint, Point, PointMode, Series, Slot, Verdict};
+use datadog_query::{NoPoint, Point, PointMode, Reading, Series, Verdict};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{chart::chart, number::number};
@@ -13,13 +13,17 @@ const ROWS: usize = 20;
 /// The points of one series, read at a moment.
 pub(super) struct Points<'a> {
     series: &'a Series,
-    mode: PointMode,
+    reading: Reading,
     now: OffsetDateTime,
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn new(series: &'a Series, mode: PointMode, now: OffsetDateTime) -> Self {
-        Self { series, mode, now }
+    pub(super) fn new(series: &'a Series, reading: Reading, now: OffsetDateTime) -> Self {
+        Self {
+            series,
+            reading,
+            now,
+        }
     }
 
     /// Tells the value, and then each point in a chart and in a table; `remark` has a word
@@ -28,9 +32,9 @@ impl<'a> Points<'a> {
         &self,
         out: &mut impl Write,
         value: Result<Point, NoPoint>,
-        verdicts: &[(Slot, Verdict)],
         remark: impl Fn(usize) -> String,
     ) -> io::Result<()> {
+        let verdicts = self.reading.verdicts(self.series, self.now);
         let width = match self.series.interval {
             Some(interval) => format!("{} s", interval.as_secs_f64()),
             None => "a width that is not told".to_owned(),
@@ -44,9 +48,15 @@ impl<'a> Points<'a> {
             )?,
             Err(why) => writeln!(out, "served    nothing: {why}")?,
         }
-        writeln!(out, "          {}: {}", self.mode, meaning(self.mode))?;
+        let Reading { mode, settling, .. } = self.reading;
+        write!(out, "          {mode}: {}", meaning(mode))?;
+        if !settling.is_zero() {
+            let settling = humantime::format_duration(settling);
+            write!(out, "; complete is what has settled for {settling}")?;
+        }
         writeln!(out)?;
-        if let Some(chart) = chart(verdicts) {
+        writeln!(out)?;
+        if let Some(chart) = chart(&verdicts) {
             writeln!(out, "{chart}")?;
         }
         let left_out = verdicts.len().saturating_sub(ROWS);
@@ -69,7 +79,7 @@ impl<'a> Points<'a> {
     }
 
     fn said(&self, verdict: Verdict) -> String {
-        let served = match self.mode {
+        let served = match self.reading.mode {
             PointMode::LastComplete | PointMode::Penultimate | PointMode::Last => "served",
             PointMode::Avg(_) => "in the mean that is served",
             PointMode::Max(_) => "the largest of these is served",
@@ -77,13 +87,13 @@ impl<'a> Points<'a> {
         };
         match verdict {
             Verdict::Served => served.to_owned(),
-            Verdict::ServedOpen { closes } => format!(
-                "{served}, although its bucket is open until {}: a count or a rate is too small",
-                instant(closes)
+            Verdict::ServedIncomplete { complete_at } => format!(
+                "{served}, although it is complete only from {}: a count or a rate is too small",
+                instant(complete_at)
             ),
             Verdict::Older => String::new(),
-            Verdict::Open { closes } => {
-                format!("not served: its bucket is open until {}", instant(closes))
+            Verdict::Incomplete { complete_at } => {
+                format!("not served: complete from {}", instant(complete_at))
             }
             Verdict::PassedOver => "not served: complete, and the newest".to_owned(),
             Verdict::Null => "no value".to_owned(),
@@ -106,15 +116,15 @@ pub(super) fn value(point: Point, series: &Series, now: OffsetDateTime) -> Strin
 /// How a point stands in the chart and in the table.
 pub(super) fn sign(verdict: Verdict) -> char {
     match verdict {
-        Verdict::Served | Verdict::ServedOpen { .. } => '●',
-        Verdict::Open { .. } | Verdict::PassedOver => '○',
+        Verdict::Served | Verdict::ServedIncomplete { .. } => '●',
+        Verdict::Incomplete { .. } | Verdict::PassedOver => '○',
         Verdict::Older | Verdict::Null => ' ',
     }
 }
 
 fn meaning(mode: PointMode) -> String {
     match mode {
-        PointMode::LastComplete => "the newest point whose bucket is over".to_owned(),
+        PointMode::LastComplete => "the newest complete point".to_owned(),
         PointMode::Penultimate => "the newest point but one, complete or not".to_owned(),
         PointMode::Last => "the newest point, complete or not".to_owned(),
         PointMode::Avg(points) => format!("the mean of the {points} newest complete points"),

@@ -5,10 +5,11 @@ use time::macros::datetime;
 
 use super::*;
 
-fn read(series: &[Series], point: &str, several: &str) -> String {
+fn read(series: &[Series], mode: &str, several: &str) -> String {
     let reading = Reading {
-        point: point.parse().unwrap(),
+        mode: mode.parse().unwrap(),
         several: several.parse().unwrap(),
+        ..Reading::default()
     };
     let mut out = Vec::new();
     write(
@@ -63,7 +64,7 @@ fn every_point_says_what_becomes_of_it() {
         "series    env:prod\n\
          points    4, buckets of 30 s\n\
          served    20.5 request/second of 2026-01-01T00:00:30Z, 70 s old\n          \
-         last-complete: the newest point whose bucket is over"
+         last-complete: the newest complete point"
     );
     assert_eq!(
         table(&shown),
@@ -71,7 +72,7 @@ fn every_point_says_what_becomes_of_it() {
             "  2026-01-01T00:00:00Z               1",
             "● 2026-01-01T00:00:30Z            20.5  served",
             "  2026-01-01T00:01:00Z            null  no value",
-            "○ 2026-01-01T00:01:30Z               7  not served: its bucket is open until 2026-01-01T00:02:00Z",
+            "○ 2026-01-01T00:01:30Z               7  not served: complete from 2026-01-01T00:02:00Z",
         ]
     );
 }
@@ -85,7 +86,7 @@ fn each_mode_says_what_it_takes_and_why_it_leaves_the_newer_ones() {
             [
                 "  2026-01-01T00:00:30Z               2",
                 "● 2026-01-01T00:01:00Z               3  served",
-                "○ 2026-01-01T00:01:30Z             0.4  not served: its bucket is open until 2026-01-01T00:02:00Z",
+                "○ 2026-01-01T00:01:30Z             0.4  not served: complete from 2026-01-01T00:02:00Z",
             ],
         ),
         (
@@ -93,7 +94,7 @@ fn each_mode_says_what_it_takes_and_why_it_leaves_the_newer_ones() {
             [
                 "  2026-01-01T00:00:30Z               2",
                 "  2026-01-01T00:01:00Z               3",
-                "● 2026-01-01T00:01:30Z             0.4  served, although its bucket is open until \
+                "● 2026-01-01T00:01:30Z             0.4  served, although it is complete only from \
                  2026-01-01T00:02:00Z: a count or a rate is too small",
             ],
         ),
@@ -102,7 +103,7 @@ fn each_mode_says_what_it_takes_and_why_it_leaves_the_newer_ones() {
             [
                 "● 2026-01-01T00:00:30Z               2  in the mean that is served",
                 "● 2026-01-01T00:01:00Z               3  in the mean that is served",
-                "○ 2026-01-01T00:01:30Z             0.4  not served: its bucket is open until 2026-01-01T00:02:00Z",
+                "○ 2026-01-01T00:01:30Z             0.4  not served: complete from 2026-01-01T00:02:00Z",
             ],
         ),
     ] {
@@ -125,10 +126,24 @@ fn the_chart_has_the_signs_of_the_table_and_a_line_of_zeros_at_its_foot() {
         .map(|(label, _)| label.trim())
         .filter(|label| !label.is_empty())
         .collect();
-    assert_eq!(axis, ["1", "0"]);
+    assert_eq!(axis, ["1", "0.5", "0"]);
     let foot = shown.lines().rfind(|line| line.contains('│')).unwrap();
     let signs: String = foot.chars().filter(|sign| "●○".contains(*sign)).collect();
     assert_eq!(signs, "●○");
+}
+
+#[test]
+fn whatever_comes_can_be_drawn() {
+    for values in [
+        [f64::MAX, f64::MIN],
+        [f64::MIN_POSITIVE, 5e-324],
+        [f64::NAN, f64::INFINITY],
+        [-1.0, -2.0],
+    ] {
+        let mut one = series("*", &values.map(Some));
+        one.points[0].time = datetime!(-9999-01-01 00:00:00 UTC);
+        assert!(shown(&[one]).contains("points    2"), "{values:?}");
+    }
 }
 
 #[test]
