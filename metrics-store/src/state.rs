@@ -206,7 +206,8 @@ mod tests {
                 text: text.to_owned(),
             })
         };
-        let open = |closes| Cause::from(NoValue::from(NoPoint::OnlyOpenBucket { closes }));
+        let open =
+            |complete_at| Cause::from(NoValue::from(NoPoint::OnlyIncomplete { complete_at }));
         let span = std::time::Duration::from_secs(300);
         let causes = [
             [server(500, "request 7f3a"), server(503, "request 91c0")],
