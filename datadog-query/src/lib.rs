@@ -60,6 +60,7 @@ mod health;
 mod keys;
 #[cfg(feature = "ureq")]
 mod leaf;
+mod loose;
 mod metric;
 mod point;
 mod query;

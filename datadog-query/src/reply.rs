@@ -86,6 +86,9 @@ struct NoTime(f64);
 /// The instant so many milliseconds after the Unix epoch.
 fn instant(milliseconds: f64) -> Result<OffsetDateTime, NoTime> {
     // A number out of range becomes the largest one, which is no time.
-    let nanoseconds = i128::from(milliseconds as i64) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(|_| NoTime(milliseconds))
+    let whole = milliseconds as i64;
+    let rest = u16::try_from(whole.rem_euclid(1000)).expect("it is below 1000");
+    OffsetDateTime::from_unix_timestamp(whole.div_euclid(1000))
+        .and_then(|second| second.replace_millisecond(rest))
+        .map_err(|_| NoTime(milliseconds))
 }

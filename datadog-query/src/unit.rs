@@ -2,9 +2,15 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess},
+};
 
-use crate::said::one_line;
+use crate::{
+    loose::{Form, Loose},
+    said::one_line,
+};
 
 /// What a series counts, as its metric is described at Datadog: `request/second`.
 ///
@@ -31,28 +37,63 @@ impl fmt::Display for Unit {
 /// Reads the field `unit` of a series: two units, each possibly null. Any other form is a
 /// unit that is not known, since no value may be lost over it.
 pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Unit>, D::Error> {
-    let Loose::Known(pair) = Loose::<Vec<Loose<Named>>>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let mut names = pair.into_iter().map(|one| match one {
-        Loose::Known(named) => named.name.map(|name| one_line(&name)),
-        Loose::Other(_) => None,
-    });
-    let (name, per) = (names.next().flatten(), names.next().flatten());
+    let Loose(Pair { name, per }) = Loose::deserialize(deserializer)?;
     Ok((name.is_some() || per.is_some()).then_some(Unit { name, per }))
 }
 
-/// What is read where it has the form that is known, and passed over where it has not.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Loose<T> {
-    Known(T),
-    Other(IgnoredAny),
+#[derive(Default)]
+struct Pair {
+    name: Option<String>,
+    per: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Named {
-    name: Option<String>,
+impl Form for Pair {
+    fn of_list<'de, A: SeqAccess<'de>>(list: &mut A) -> Result<Self, A::Error> {
+        let mut name = || {
+            let one = list.next_element::<Loose<Named>>()?;
+            Ok(one.and_then(|Loose(named)| named.0))
+        };
+        Ok(Self {
+            name: name()?,
+            per: name()?,
+        })
+    }
+}
+
+/// What the field `name` of an object says.
+#[derive(Default)]
+struct Named(Option<String>);
+
+impl Form for Named {
+    fn of_fields<'de, A: MapAccess<'de>>(fields: &mut A) -> Result<Self, A::Error> {
+        while let Some(Loose(IsName(found))) = fields.next_key()? {
+            if found {
+                let Loose(Text(name)) = fields.next_value()?;
+                return Ok(Self(name));
+            }
+            fields.next_value::<IgnoredAny>()?;
+        }
+        Ok(Self(None))
+    }
+}
+
+/// Whether a field is the one that is looked for.
+#[derive(Default)]
+struct IsName(bool);
+
+impl Form for IsName {
+    fn of_text(text: &str) -> Self {
+        Self(text == "name")
+    }
+}
+
+#[derive(Default)]
+struct Text(Option<String>);
+
+impl Form for Text {
+    fn of_text(text: &str) -> Self {
+        Self(Some(one_line(text)))
+    }
 }
 
 #[cfg(test)]
