@@ -6,10 +6,12 @@ mod protobuf;
 mod time;
 mod yaml;
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT},
 };
 use http_body_util::Full;
 use serde::Serialize;
@@ -24,7 +26,7 @@ pub(crate) use self::{
     protobuf::Message,
     time::{as_seconds, in_whole_seconds},
 };
-use crate::{Status, query};
+use crate::{Status, meanings::Meanings, query};
 
 /// The format that a request asks for, to be taken from it before it is spent.
 ///
@@ -71,12 +73,13 @@ impl Format {
         if let Some(Agreed(format)) = request.extensions().get() {
             return Ok(*format);
         }
-        Self::first_of(request, &[Media::Json, Media::Yaml, Media::Protobuf])
+        Self::in_media(request, Media::accepted(request.headers()), &Media::ALL)
     }
 
     /// The format for an answer that has no protobuf form.
     pub(crate) fn of_text<B>(request: &Request<B>) -> Result<Self, Status> {
-        Self::first_of(request, &[Media::Json, Media::Yaml])
+        let offered = [Media::Json, Media::Yaml];
+        Self::in_media(request, Media::of(request.headers(), &offered), &offered)
     }
 
     /// The format for a [`Status`], which has to be said whatever is accepted:
@@ -104,10 +107,11 @@ impl Format {
         }
     }
 
-    fn first_of<B>(request: &Request<B>, offered: &[Media]) -> Result<Self, Status> {
-        let media = chosen(request.headers(), offered, |range, media: Media| {
-            range.is_plain() && range.includes(media.name())
-        });
+    fn in_media<B>(
+        request: &Request<B>,
+        media: Option<Media>,
+        offered: &[Media],
+    ) -> Result<Self, Status> {
         let media = media
             .ok_or_else(|| Status::not_acceptable(offered.iter().map(|media| media.name())))?;
         Ok(Self {
@@ -166,7 +170,31 @@ impl Format {
     }
 }
 
+thread_local! {
+    /// Of `Accept` headers of one line, where everything is offered.
+    static ACCEPTED: RefCell<Meanings<Option<Media>>> = Meanings::none_yet();
+}
+
 impl Media {
+    const ALL: [Self; 3] = [Self::Json, Self::Yaml, Self::Protobuf];
+
+    /// What the client likes best of all. What is read again and again is remembered.
+    fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(ACCEPT).iter();
+        let read = || Self::of(headers, &Self::ALL);
+        match (lines.next(), lines.next()) {
+            (Some(line), None) => Meanings::of(&ACCEPTED, line.as_bytes(), read),
+            _ => read(),
+        }
+    }
+
+    /// What the client likes best of what is offered.
+    fn of(headers: &HeaderMap, offered: &[Self]) -> Option<Self> {
+        chosen(headers, offered, |range, media: Self| {
+            range.is_plain() && range.includes(media.name())
+        })
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -206,8 +234,6 @@ fn is_for_a_person(uri: &Uri, headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::header::ACCEPT;
-
     use super::*;
 
     fn request(uri: &str, accept: Option<&str>, agent: &str) -> Request<()> {
@@ -317,5 +343,15 @@ mod tests {
                 "{uri} {agent}"
             );
         }
+    }
+
+    #[test]
+    fn what_was_remembered_of_one_line_is_not_said_of_two() {
+        let mut request = request("/", Some("application/yaml;q=0.5"), "");
+        let media = |request: &Request<()>| Format::of(request).map(|format| format.media);
+        assert_eq!(media(&request), Ok(Media::Yaml));
+        let second = HeaderValue::from_static("application/json");
+        request.headers_mut().append(ACCEPT, second);
+        assert_eq!(media(&request), Ok(Media::Json));
     }
 }

@@ -91,6 +91,7 @@ mod group;
 mod health;
 mod identity;
 mod layer;
+mod meanings;
 mod metric;
 #[cfg(feature = "server")]
 mod metrics;

@@ -8,7 +8,7 @@ mod list_options;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, str::FromStr, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, str::FromStr, sync::Arc};
 
 use http::{Method, Request, Uri};
 
@@ -17,6 +17,7 @@ use crate::{
     custom::{CustomVersion, Objects},
     group::Group,
     health::{Probe, ProbeRequest},
+    meanings::Meanings,
     openapi::Schema,
     query::{Query, duration, unescaped},
     status::Reason,
@@ -37,6 +38,11 @@ use crate::{
 pub struct Route {
     action: Action,
     destination: Destination,
+}
+
+thread_local! {
+    /// Of the paths and queries that are asked by `GET`.
+    static ROUTES: RefCell<Meanings<Arc<Route>>> = Meanings::none_yet();
 }
 
 /// Where a request goes once it may.
@@ -100,9 +106,18 @@ impl Route {
         if let Some(read) = request.extensions().get::<Arc<Self>>() {
             return Arc::clone(read);
         }
-        let route = Arc::new(Self::of(request.method(), request.uri()));
+        let route = Self::remembered(request.method(), request.uri());
         request.extensions_mut().insert(Arc::clone(&route));
         route
+    }
+
+    /// The same as [`Route::of`]. What is read again and again is remembered.
+    fn remembered(method: &Method, uri: &Uri) -> Arc<Self> {
+        let read = || Arc::new(Self::of(method, uri));
+        match (method, uri.path_and_query()) {
+            (&Method::GET, Some(text)) => Meanings::of(&ROUTES, text.as_str().as_bytes(), read),
+            _ => read(),
+        }
     }
 
     /// What the request does, to be authorized.

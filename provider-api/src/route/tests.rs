@@ -217,3 +217,24 @@ fn a_time_that_cannot_be_read_is_told_whatever_is_asked_for() {
         Destination::Refused(None, refused)
     );
 }
+
+#[test]
+fn a_remembered_route_is_that_of_its_method_path_and_query() {
+    let depth = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue.depth";
+    let uris = [
+        "/",
+        depth,
+        &format!("{depth}?labelSelector=a%3Db"),
+        &format!("{depth}?watch=1"),
+    ];
+    for _ in 0..2 {
+        for uri in uris {
+            for method in [Method::GET, Method::POST, Method::HEAD] {
+                let request = Request::builder().method(&method).uri(uri).body(());
+                let mut request = request.unwrap();
+                let route = Route::of_request(&mut request);
+                assert_eq!(*route, Route::of(&method, request.uri()), "{method} {uri}");
+            }
+        }
+    }
+}
