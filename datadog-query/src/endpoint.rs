@@ -54,7 +54,7 @@ impl Endpoint {
     /// Refuses what is not `http` or `https` with a host, and an address with
     /// a query or a user name.
     pub fn at(url: &str) -> Result<Self, InvalidEndpoint> {
-        let invalid = || InvalidEndpoint::Address(without_user(url));
+        let invalid = || InvalidEndpoint::Address(without_secrets(url));
         let uri: Uri = url.trim().parse().map_err(|_| invalid())?;
         let scheme = uri.scheme_str().filter(|s| matches!(*s, "http" | "https"));
         let (Some(scheme), Some(authority), None) = (scheme, uri.authority(), uri.query()) else {
@@ -88,11 +88,15 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What may be shown of an address that could not be read.
-fn without_user(url: &str) -> String {
-    match url.rsplit_once('@') {
-        Some((_, rest)) => format!("…@{rest}"),
-        None => url.to_owned(),
+/// What may be shown of an address that could not be read: a user name, a password or a key in
+/// its query may not.
+fn without_secrets(url: &str) -> String {
+    let (start, rest) = url
+        .rsplit_once('@')
+        .map_or(("", url), |(_, rest)| ("…@", rest));
+    match rest.split_once('?') {
+        Some((path, _)) => format!("{start}{path}?…"),
+        None => format!("{start}{rest}"),
     }
 }
 
@@ -153,24 +157,21 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for url in [
-            "",
-            "api.datadoghq.eu",
-            "ftp://a.b",
-            "https://",
-            "https://a.b/?x=y",
-            "/api",
-        ] {
+        for url in ["", "api.datadoghq.eu", "ftp://a.b", "https://", "/api"] {
             assert_eq!(Endpoint::at(url), Err(InvalidEndpoint::Address(url.into())));
         }
     }
 
     #[test]
-    fn a_password_in_an_address_is_refused_and_not_shown() {
+    fn a_password_or_a_key_in_an_address_is_refused_and_not_shown() {
         for url in [
             "https://me:secret@a.b",
             "ftp://me:secret@a.b",
             "https://me:secret@a b",
+            "https://me:a?secret@a b",
+            "https://a.b/?api_key=secret",
+            "https://me@a.b/?api_key=secret",
+            "https://a.b/?api_key=secret@a.b",
         ] {
             let refused = Endpoint::at(url).unwrap_err().to_string();
             assert!(!refused.contains("secret"), "{refused}");

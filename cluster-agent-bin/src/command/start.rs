@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use datadog_query::{Client, Exchange};
+use datadog_query::{Client, Exchange, Finding};
 use k8s_adapter::{delegated, watch_autoscalers};
 use metrics_store::{Plan, Store};
 use provider_api::{Check, Clock, Server, ServerError, Shutdown};
@@ -132,10 +132,16 @@ fn first_line(message: &str) -> &str {
 /// has asked. It ends nothing, since the key may be mended at Datadog.
 async fn check_keys<S: Exchange>(client: &Client<S>, clock: WallClock) -> Infallible {
     for validation in client.validate(clock.now()).await {
+        let endpoint = &validation.endpoint;
         if validation.is_good() {
-            info!("{} accepts the keys", validation.endpoint);
-        } else {
-            error!("what the keys are good for, at {validation}");
+            info!("{endpoint} accepts both keys, and they may do what is needed");
+        }
+        for (what, finding) in validation.findings() {
+            match finding {
+                Finding::Good | Finding::Unasked => {}
+                Finding::Bad(why) => error!("{what} of {endpoint}: {}", chain(why)),
+                Finding::Unknown(why) => warn!("{what} of {endpoint}: {}", chain(why)),
+            }
         }
     }
     pending().await

@@ -38,3 +38,85 @@ pub(super) fn connection(read: &mut Reader<'_>) -> LeafSettings {
     }
     settings
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, path::PathBuf, process};
+
+    use super::*;
+    use crate::config::{Datadog, Variables};
+
+    fn read(more: &[(&str, &str)]) -> Result<LeafSettings, String> {
+        let keys = [
+            ("DD_API_KEY", "0123456789abcdef"),
+            ("DD_APP_KEY", "fedcba9876543210"),
+        ];
+        let variables = keys.iter().chain(more);
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let datadog = Datadog::of(&variables.collect::<Variables>());
+        datadog
+            .map(|datadog| datadog.connection)
+            .map_err(|why| why.to_string())
+    }
+
+    /// A file that is gone after the test.
+    struct File(PathBuf);
+
+    impl File {
+        fn holding(test: &str, text: &str) -> Self {
+            let name = format!("{test}-{}.pem", process::id());
+            let file = env::temp_dir().join(name);
+            fs::write(&file, text).unwrap();
+            Self(file)
+        }
+
+        fn path(&self) -> &str {
+            self.0.to_str().unwrap()
+        }
+    }
+
+    impl Drop for File {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn further_authorities_come_from_a_file() {
+        let certified = rcgen::generate_simple_self_signed(["proxy".to_owned()]).unwrap();
+        let pem = certified.cert.pem();
+        let file = File::holding("authorities", &pem);
+        let read = read(&[(AUTHORITIES, file.path())]).unwrap();
+        assert_eq!(read.authorities, Some(pem.into_bytes()));
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_holds_no_certificate_is_told_with_the_other_mistakes() {
+        let empty = File::holding("no-authorities", "");
+        let missing = format!("{}.none", empty.path());
+        for (path, why) in [
+            (missing.as_str(), "No such file or directory (os error 2)"),
+            (
+                empty.path(),
+                "the file of further authorities holds no certificate in PEM",
+            ),
+        ] {
+            let told = read(&[
+                (AUTHORITIES, path),
+                ("DD_PROXY_HTTPS", "socks5://proxy:1080"),
+            ]);
+            let expected = [
+                "the proxy's address is not of the form http://user:password@host:port".to_owned(),
+                format!("{AUTHORITIES}: {path}: {why}"),
+            ];
+            let told = told.unwrap_err();
+            assert!(expected.iter().all(|part| told.contains(part)), "{told}");
+        }
+    }
+
+    #[test]
+    fn hosts_without_the_proxy_are_parted_by_commas_or_blanks() {
+        let read = read(&[("DD_PROXY_NO_PROXY", "a.b, .c.d  e")]).unwrap();
+        assert_eq!(read.no_proxy, ["a.b", ".c.d", "e"]);
+    }
+}
