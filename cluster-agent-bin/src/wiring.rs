@@ -14,16 +14,13 @@ pub(crate) fn datadog(config: Datadog) -> Result<Client<Leaf>, InvalidLeaf> {
         endpoint,
         keys,
         fallbacks,
-        version,
         limits,
         parallel,
         connection,
     } = config;
     // The leaf blocks: each call has a thread, and there are so many threads.
     let leaf = Leaf::new(&connection, bounded(parallel))?;
-    let client = Client::new(endpoint, keys, leaf)
-        .with_api_version(version)
-        .with_limits(limits);
+    let client = Client::new(endpoint, keys, leaf).with_limits(limits);
     let fallbacks = fallbacks.into_iter();
     Ok(fallbacks
         .fold(client, |client, (endpoint, keys)| {

@@ -64,7 +64,10 @@ fn client(version: ApiVersion, answer: Result<Bytes, ExchangeError>) -> Client<i
     });
     let endpoint = Endpoint::of_site("datadoghq.eu").expect("a site of Datadog's");
     let keys = Keys::new(&"api".into(), &"app".into()).expect("plain words");
-    Client::new(endpoint, keys, datadog).with_api_version(version)
+    Client::new(endpoint, keys, datadog).with_limits(BatchLimits {
+        version,
+        ..BatchLimits::default()
+    })
 }
 
 fn batch() -> Batch {

@@ -25,16 +25,18 @@ pub struct Batch {
     queries: Vec<Query>,
 }
 
-/// How much goes into one call. Datadog documents no limits; by default these
-/// are the ones that its own agent keeps: more characters have met HTTP 414.
+/// How many queries go into one call, and by which route. Datadog documents no limits; by
+/// default these are the ones that its own agent keeps: more characters have met HTTP 414.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchLimits {
+    /// The route that the calls go to. It decides which of the two sizes counts.
+    pub version: ApiVersion,
     /// At most so many queries.
     pub queries: NonZeroUsize,
-    /// At most so many characters, escaped for the address, 16 more for each
-    /// query included.
+    /// Version 1 has the queries in its address: at most so many characters of them,
+    /// escaped, 16 more for each query included.
     pub characters: usize,
-    /// Version 2 has the queries in a body: at most so many bytes of it.
+    /// Version 2 has the queries in a body: at most so many bytes of them.
     pub bytes: usize,
     /// At most so many calls of one round look for queries that spoil a call. A round
     /// that has used them up leaves the rest of the search to the next one.
@@ -44,6 +46,7 @@ pub struct BatchLimits {
 impl Default for BatchLimits {
     fn default() -> Self {
         Self {
+            version: ApiVersion::default(),
             queries: const { NonZeroUsize::new(35).expect("35 is not zero") },
             characters: 7000,
             // Far below what any proxy on the way takes for too large.
@@ -61,16 +64,7 @@ pub fn batches(
     queries: impl IntoIterator<Item = Query>,
     limits: BatchLimits,
 ) -> (Vec<Batch>, Vec<Query>) {
-    cut(queries, limits, ApiVersion::V1)
-}
-
-/// The same for either version.
-pub(crate) fn cut(
-    queries: impl IntoIterator<Item = Query>,
-    limits: BatchLimits,
-    version: ApiVersion,
-) -> (Vec<Batch>, Vec<Query>) {
-    let whole = limits.room(version);
+    let whole = limits.room();
     let mut seen = HashSet::new();
     let mut batches: Vec<Batch> = Vec::new();
     let mut too_long = Vec::new();
@@ -79,7 +73,7 @@ pub(crate) fn cut(
         if !seen.insert(query.clone()) {
             continue;
         }
-        let cost = cost(&query, version);
+        let cost = limits.cost(&query);
         if cost > whole {
             too_long.push(query);
             continue;
@@ -99,20 +93,20 @@ pub(crate) fn cut(
 }
 
 impl BatchLimits {
-    /// How many characters or bytes of queries a call holds.
-    pub(crate) fn room(&self, version: ApiVersion) -> usize {
-        match version {
+    /// The size of a call, in what its version counts.
+    pub(crate) fn room(&self) -> usize {
+        match self.version {
             ApiVersion::V1 => self.characters,
             ApiVersion::V2 => self.bytes,
         }
     }
-}
 
-/// How much of that a query takes.
-pub(crate) fn cost(query: &Query, version: ApiVersion) -> usize {
-    match version {
-        ApiVersion::V1 => escaped(query.text()).len() + EACH,
-        ApiVersion::V2 => v2::cost(query),
+    /// How much of it a query takes.
+    pub(crate) fn cost(&self, query: &Query) -> usize {
+        match self.version {
+            ApiVersion::V1 => escaped(query.text()).len() + EACH,
+            ApiVersion::V2 => v2::cost(query),
+        }
     }
 }
 
@@ -224,15 +218,29 @@ mod tests {
         assert_eq!(second.halves(), None);
     }
 
+    #[test]
+    fn a_body_holds_queries_that_are_too_long_for_an_address() {
+        let long = query(&format!("avg:m{{tag:{}}}", "x".repeat(7000)));
+        let longer = query(&format!("avg:m{{tag:{}}}", "x".repeat(70_000)));
+        let limits = BatchLimits {
+            version: ApiVersion::V2,
+            ..BatchLimits::default()
+        };
+        let (batches, too_long) = batches([long.clone(), longer.clone()], limits);
+        assert_eq!((batches, too_long), (vec![Batch::of(long)], vec![longer]));
+    }
+
     proptest! {
         #[test]
         fn every_query_has_one_place_within_the_limits(
             names in prop::collection::vec("[a-z]{1,30}", 0..60),
+            version in prop::sample::select(vec![ApiVersion::V1, ApiVersion::V2]),
             most in 1_usize..8,
             characters in 20_usize..200,
         ) {
             let asked: Vec<_> = names.iter().map(|name| query(&format!("{name}{{*}}"))).collect();
-            let (batches, too_long) = batches(asked.clone(), limits(most, characters));
+            let limits = BatchLimits { version, bytes: 2 * characters, ..limits(most, characters) };
+            let (batches, too_long) = batches(asked.clone(), limits);
 
             let mut placed: Vec<_> = batches.iter().flat_map(Batch::queries).cloned().collect();
             let mut wanted: Vec<_> = asked.iter().filter(|q| !too_long.contains(q)).cloned().collect();
@@ -243,7 +251,11 @@ mod tests {
 
             for batch in &batches {
                 prop_assert!((1..=most).contains(&batch.queries().len()));
-                prop_assert!(escaped(&batch.joined()).len() <= characters);
+                let size: usize = batch.queries().iter().map(|query| limits.cost(query)).sum();
+                prop_assert!(size <= limits.room());
+                if version == ApiVersion::V1 {
+                    prop_assert!(escaped(&batch.joined()).len() <= characters);
+                }
             }
         }
     }

@@ -11,7 +11,6 @@ use tower::ServiceExt;
 use crate::{
     account::Account,
     accounts::{Accounts, Standing, Turn},
-    api_version::ApiVersion,
     batch::BatchLimits,
     endpoint::Endpoint,
     error::Error,
@@ -35,7 +34,6 @@ pub struct Client<S> {
     tell: Arc<dyn Fn(Turn) + Send + Sync>,
     limits: BatchLimits,
     reading: Reading,
-    version: ApiVersion,
     exchange: S,
 }
 
@@ -48,7 +46,6 @@ impl<S> Client<S> {
             tell: Arc::new(drop),
             limits: BatchLimits::default(),
             reading: Reading::default(),
-            version: ApiVersion::default(),
             exchange,
         }
     }
@@ -75,16 +72,10 @@ impl<S> Client<S> {
         Self { tell, ..self }
     }
 
-    /// The same client with other limits of what goes into one call.
+    /// The same client with other limits of what goes into one call, or another route for it.
     #[must_use]
     pub fn with_limits(self, limits: BatchLimits) -> Self {
         Self { limits, ..self }
-    }
-
-    /// The same client, asking the other route for queries.
-    #[must_use]
-    pub fn with_api_version(self, version: ApiVersion) -> Self {
-        Self { version, ..self }
     }
 
     /// The same client, which reads the answers to its queries in another way.
@@ -114,7 +105,6 @@ impl<S> fmt::Debug for Client<S> {
             .field("accounts", &self.accounts)
             .field("limits", &self.limits)
             .field("reading", &self.reading)
-            .field("version", &self.version)
             .finish_non_exhaustive()
     }
 }

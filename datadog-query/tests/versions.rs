@@ -26,12 +26,11 @@ fn asked(version: ApiVersion, scenario: &str, queries: &[String], seconds: i64) 
     let keys = Keys::new(&"demo".into(), &"demo".into()).expect("the keys are plain words");
     let endpoint = Endpoint::of_site("datadoghq.eu").expect("the site is one of Datadog's");
     let limits = BatchLimits {
+        version,
         queries: NonZeroUsize::new(4).expect("not zero"),
         ..BatchLimits::default()
     };
-    let client = Client::new(endpoint, keys, datadog)
-        .with_limits(limits)
-        .with_api_version(version);
+    let client = Client::new(endpoint, keys, datadog).with_limits(limits);
     let queries = queries
         .iter()
         .map(|text| Query::written(text).expect("it is one query"));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use datadog_query::{
-    Aggregator, ApiVersion, BatchLimits, Budget, Endpoint, Keys, LeafSettings, Rollup,
+    Aggregator, BatchLimits, Budget, Endpoint, Keys, LeafSettings, Rollup,
     simulator::{Scenario, Simulator},
 };
 use k8s_adapter::{DemandIndex, demands_of};
@@ -87,7 +87,6 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         endpoint: Endpoint::at(&datadog_url)?,
         keys: Keys::new(&"demo".into(), &"demo".into())?,
         fallbacks: Vec::new(),
-        version: ApiVersion::default(),
         limits: BatchLimits::default(),
         parallel: const { NonZeroUsize::new(10).expect("not zero") },
         connection: LeafSettings::default(),

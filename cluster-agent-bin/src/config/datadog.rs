@@ -14,7 +14,6 @@ pub(crate) struct Datadog {
     pub(crate) keys: Keys,
     /// Whom we ask where that one fails, in this order.
     pub(crate) fallbacks: Vec<(Endpoint, Keys)>,
-    pub(crate) version: ApiVersion,
     pub(crate) limits: BatchLimits,
     pub(crate) parallel: NonZeroUsize,
     pub(crate) connection: LeafSettings,
@@ -86,8 +85,8 @@ pub(super) fn datadog(read: &mut Reader<'_>) -> Option<Datadog> {
         endpoint: endpoint?,
         keys,
         fallbacks,
-        version,
         limits: BatchLimits {
+            version,
             queries: queries.min(most),
             ..BatchLimits::default()
         },

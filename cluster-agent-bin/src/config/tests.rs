@@ -91,8 +91,8 @@ fn the_query_route_is_version_1_or_2() {
             version,
         )]))
     };
-    assert_eq!(asked("").unwrap().datadog.version, ApiVersion::V1);
-    assert_eq!(asked("v2").unwrap().datadog.version, ApiVersion::V2);
+    assert_eq!(asked("").unwrap().datadog.limits.version, ApiVersion::V1);
+    assert_eq!(asked("v2").unwrap().datadog.limits.version, ApiVersion::V2);
     assert_eq!(
         asked("2").unwrap_err().to_string(),
         "DD_EXTERNAL_METRICS_PROVIDER_QUERY_API is `2`, and should be v1 or v2"

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use datadog_query::{ApiVersion, Batch, Client, Endpoint, ExchangeError, Keys, Query, Window};
+use datadog_query::{ApiVersion, Batch, BatchLimits, Client, Endpoint, ExchangeError, Keys, Query, Window};
 use futures_executor::block_on;
 use http::{Request, Response, StatusCode};
 use libfuzzer_sys::fuzz_target;
@@ -37,7 +37,10 @@ fuzz_target!(|sent: &[u8]| {
     });
     let endpoint = Endpoint::of_site("datadoghq.eu").expect("it is a site");
     let keys = Keys::new(&"api".into(), &"app".into()).expect("they hold no blank");
-    let client = Client::new(endpoint, keys, datadog).with_api_version(version);
+    let client = Client::new(endpoint, keys, datadog).with_limits(BatchLimits {
+        version,
+        ..BatchLimits::default()
+    });
 
     let now = datetime!(2026-01-01 00:05:10 UTC);
     let window = Window::ending(now, Duration::from_secs(300));

@@ -22,7 +22,7 @@ impl<S: Exchange> Client<S> {
             let mut failed = BTreeMap::new();
             while let Some((index, account)) = client.accounts.next(&failed, now) {
                 let exchange = client.exchange.clone();
-                let outcome = ask(exchange, account, client.version, &batch, window).await;
+                let outcome = ask(exchange, account, client.limits.version, &batch, window).await;
                 if let Some(turn) = client.accounts.note(index, &outcome, now) {
                     (client.tell)(turn);
                 }

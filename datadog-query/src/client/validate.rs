@@ -32,7 +32,7 @@ impl<S: Exchange> Client<S> {
     ) -> impl Future<Output = Vec<Validation>> + Send + use<S> {
         let accounts = self.accounts.all().iter().cloned();
         let validations = accounts.map(|account| {
-            let (exchange, version) = (self.exchange.clone(), self.version);
+            let (exchange, version) = (self.exchange.clone(), self.limits.version);
             async move { validate(exchange, &account, version, now).await }
         });
         join_all(validations)

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::Client;
 use crate::{
     answers::{Answers, NoValue},
-    batch::{Batch, cost, cut},
+    batch::{Batch, batches},
     exchange::Exchange,
     query::Query,
     window::Window,
@@ -30,17 +30,16 @@ impl<S: Exchange> Client<S> {
         now: OffsetDateTime,
     ) -> impl Future<Output = Answers> + Send + use<S, I> {
         let client = self.clone();
-        let version = self.version;
-        let limit = self.limits.room(version);
+        let limits = self.limits;
         let reading = self.reading;
-        let mut searches = self.limits.searches;
-        let (batches, too_long) = cut(queries, self.limits, version);
+        let mut searches = limits.searches;
+        let (batches, too_long) = batches(queries, limits);
         async move {
             let mut answers = Answers::default();
             for query in too_long {
                 let why = NoValue::TooLong {
-                    characters: cost(&query, version),
-                    limit,
+                    characters: limits.cost(&query),
+                    limit: limits.room(),
                 };
                 answers.by_query.insert(query, Err(why));
             }

@@ -1,10 +1,6 @@
 //! The answer of version 2.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    iter,
-    time::Duration,
-};
+use std::{iter, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
@@ -61,23 +57,19 @@ pub(super) fn series(
     let mut series: Vec<_> = series.collect();
     let widths = widths(&series, batch, window);
     for one in &mut series {
-        one.interval = widths.get(&one.query_index).copied();
+        one.interval = one.query_index.and_then(|index| widths.get(index).copied());
     }
     Ok(series)
 }
 
 /// How wide the buckets of each query are.
-fn widths(series: &[Series], batch: &Batch, window: Window) -> BTreeMap<Option<usize>, Duration> {
-    let answered: BTreeSet<_> = series.iter().map(|one| one.query_index).collect();
-    let width = |index: Option<usize>| {
-        let query = index.and_then(|index| batch.queries().get(index));
-        let its = series.iter().filter(|one| one.query_index == index);
+fn widths(series: &[Series], batch: &Batch, window: Window) -> Vec<Duration> {
+    let queries = batch.queries().iter().enumerate();
+    let width = |(index, query)| {
+        let its = series.iter().filter(|one| one.query_index == Some(index));
         width(query, window, its.map(|one| one.points.as_slice()))
     };
-    answered
-        .into_iter()
-        .map(|index| (index, width(index)))
-        .collect()
+    queries.map(width).collect()
 }
 
 /// The body as it comes, as far as it is used.

@@ -14,13 +14,13 @@ const MOST_POINTS: u64 = 1500;
 /// side: the width that the query asks for, or the smallest distance between two values, or,
 /// for a value that is alone, the widest bucket that is usual in such a window.
 pub(super) fn width<'a>(
-    query: Option<&Query>,
+    query: &Query,
     window: Window,
     series: impl Iterator<Item = &'a [Slot]>,
 ) -> Duration {
     let span = window.span().as_secs();
-    query
-        .and_then(|query| rollups(query.text()).max())
+    rollups(query.text())
+        .max()
         .filter(|seconds| span <= seconds.saturating_mul(MOST_POINTS))
         .map(Duration::from_secs)
         .or_else(|| series.filter_map(smallest_distance).min())
@@ -86,7 +86,7 @@ mod tests {
         let window = Window::ending(OffsetDateTime::UNIX_EPOCH, Duration::from_secs(span));
         let points: Vec<_> = points.iter().map(slot).collect();
         let series = [points.as_slice()].into_iter();
-        width(Some(&Query::written(query).unwrap()), window, series).as_secs()
+        width(&Query::written(query).unwrap(), window, series).as_secs()
     }
 
     #[test]
