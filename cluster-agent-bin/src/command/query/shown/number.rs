@@ -3,6 +3,8 @@
 /// A number in at most so many characters that columns hold: six decimals, or a power of
 /// ten where that says more.
 pub(super) fn number(value: f64) -> String {
+    // Zero has no sign.
+    let value = value + 0.0;
     let plain = format!("{value:.6}");
     let plain = plain.trim_end_matches('0').trim_end_matches('.');
     let tiny = value != 0.0 && value.abs() < 1e-6;
@@ -21,6 +23,7 @@ mod tests {
     fn a_number_fits_into_a_column_and_none_reads_as_zero() {
         for (value, written) in [
             (0.0, "0"),
+            (-0.0, "0"),
             (90.0, "90"),
             (-1.25, "-1.25"),
             (100.0 / 3.0, "33.333333"),
