@@ -7,6 +7,7 @@
 
 mod access;
 mod custom;
+mod fail_over;
 mod guide;
 mod harness;
 mod journey;
