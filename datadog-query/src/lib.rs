@@ -39,7 +39,8 @@
 //! [`Scope`] of [`TagFilter`]s make a [`Query`]; queries over a [`Window`]
 //! travel in a [`Batch`]; a [`Client`] with [`Keys`] asks an [`Endpoint`] over
 //! an [`Exchange`]; the [`Reply`] holds [`Series`], of which the newest
-//! complete [`Point`] is the value in [`Answers`], or [`NoValue`] says why not.
+//! complete [`Point`], or what another [`Reading`] takes, is the value in
+//! [`Answers`], or [`NoValue`] says why not.
 //!
 //! Two features add to it: `ureq` an exchange that speaks HTTP, `Leaf`, and
 //! `simulator` a Datadog that answers from a scenario.

@@ -97,22 +97,15 @@ pub fn merge(series: &[&Series], aggregator: Aggregator) -> Result<Merged, Unequ
     }
     let late = width.unwrap_or_default().saturating_add(LATE);
     let lives = lives(&buckets);
-    let whole = lives.values().fold(None, |whole: Option<Life>, life| {
-        Some(whole.as_ref().unwrap_or(life).including(life))
-    });
-    let due = |(_, life): &(&usize, &Life), time| {
-        whole
-            .as_ref()
-            .is_some_and(|whole| life.covers(time, whole, late))
-    };
+    let whole = lives.values().copied().reduce(Life::including);
     let (points, shares) = buckets
         .into_iter()
         .map(|(time, values)| {
+            let due = |life: &Life| whole.is_some_and(|whole| life.covers(time, whole, late));
             let lacking: Vec<_> = lives
                 .iter()
-                .filter(|series| due(series, time))
+                .filter(|(place, life)| due(life) && !values.contains_key(place))
                 .map(|(place, _)| *place)
-                .filter(|place| !values.contains_key(place))
                 .collect();
             let (of, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
             let value = fold(aggregator, &values).filter(|_| lacking.is_empty());
@@ -150,6 +143,7 @@ fn common_interval(series: &[&Series]) -> Result<Option<Duration>, UnequalBucket
 }
 
 /// When a series has values.
+#[derive(Clone, Copy)]
 struct Life {
     first: OffsetDateTime,
     last: OffsetDateTime,
@@ -157,13 +151,13 @@ struct Life {
 
 impl Life {
     /// Whether a value is due at this time, where the values of all reach over `whole`.
-    fn covers(&self, time: OffsetDateTime, whole: &Self, late: Duration) -> bool {
+    fn covers(&self, time: OffsetDateTime, whole: Self, late: Duration) -> bool {
         let begun = self.first - whole.first >= late;
         let ended = whole.last - self.last >= late;
         (self.first <= time || !begun) && (time <= self.last || !ended)
     }
 
-    fn including(&self, other: &Self) -> Self {
+    fn including(self, other: Self) -> Self {
         Self {
             first: self.first.min(other.first),
             last: self.last.max(other.last),
