@@ -80,6 +80,9 @@ const LATEST: Duration = Duration::from_secs(10);
 /// start needs no patience, and the rest of the period hardly feels it.
 const AHEAD: f64 = 0.05;
 
+/// The part of what is free that others get at most.
+const THEIRS: f64 = 0.8;
+
 /// The wait after a refusal that does not say for how long, which doubles with each
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// up to this.
@@ -244,12 +247,12 @@ impl Budget {
     }
 
     /// The calls of this period that are ours. The others get the reserve and what they
-    /// will take if they go on as they did, but no more than half of what is left: whoever
-    /// takes it all does not make us wait for ever.
+    /// will take if they go on as they did, but not all: whoever takes ever more does not
+    /// make us wait for ever.
     fn spare(&self, told: &Told, now: OffsetDateTime) -> f64 {
         let free = told.remaining as f64 - told.limit as f64 * self.reserve;
         let theirs = self.others.rate() * told.left(now).as_secs_f64();
-        free - theirs.min(free / 2.0).max(0.0)
+        free - theirs.min(free * THEIRS).max(0.0)
     }
 
     /// The calls that may go out ahead of the pace at `now`.

@@ -13,13 +13,14 @@ use std::{
 use bytes::Bytes;
 use cluster::{NAME, NOW, metric};
 use datadog_query::{
-    Batch, BatchLimits, Client, Endpoint, Exchange, ExchangeError, Keys, Query, Window, batches,
+    Answers, Batch, BatchLimits, Budget, Client, Endpoint, Exchange, ExchangeError, Keys, Point,
+    Query, Window, batches,
     simulator::{Scenario, Simulator},
 };
 use divan::{Bencher, black_box, counter::BytesCount};
 use futures_executor::block_on;
 use http::{Request, Response, Uri};
-use metrics_store::{Answer, Store};
+use metrics_store::{Answer, Plan, Store};
 use serde_json::json;
 use time::{OffsetDateTime, macros::datetime};
 
@@ -43,6 +44,50 @@ fn a_refresh_of_1000_metrics(bencher: Bencher<'_, '_>) {
         );
     }
     bencher.bench_local(|| refresh(&client, &store));
+}
+
+/// Everything is due, and goes out in 286 calls.
+#[divan::bench]
+fn a_plan_of_10_000_queries(bencher: Bencher<'_, '_>) {
+    let store = cluster::store(10_000);
+    let mut plan = plan();
+    let mut now = NOW;
+    bencher.bench_local(|| {
+        // What was asked an hour ago and not answered is due again.
+        now += time::Duration::HOUR;
+        let next = store.next(&mut plan, now);
+        assert_eq!(next.calls.len(), 286);
+        next
+    });
+}
+
+/// One call, which takes the most urgent of them.
+#[divan::bench]
+fn the_next_call_of_10_000_queries(bencher: Bencher<'_, '_>) {
+    let store = cluster::store(10_000);
+    let mut plan = plan();
+    store.next(&mut plan, NOW);
+    for query in store.queries() {
+        store.record(&query, value(), NOW);
+    }
+    let mut now = NOW + time::Duration::minutes(1);
+    bencher.bench_local(|| {
+        now += time::Duration::milliseconds(105);
+        store.next(&mut plan, now)
+    });
+}
+
+/// A plan of an account without a limit.
+fn plan() -> Plan {
+    let period = time::Duration::seconds(30);
+    let mut plan = Plan::new(period, BatchLimits::default(), Budget::keeping_free(10), 1);
+    plan.answered(&Answers::default(), NOW);
+    plan
+}
+
+fn value() -> Answer {
+    let (time, value) = (MEASURED, 42.0);
+    Answer::Value(Point { time, value })
 }
 
 /// What is left of the refresh without Datadog.

@@ -10,7 +10,7 @@ use provider_api::{ExternalMetric, ObjectReference};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Cause, Inexpressible, Key, Next, Plan, Policy, Sample, State, Template, Unready,
+    Cause, Inexpressible, Key, Next, Plan, Policy, Round, Sample, State, Template, Unready,
     capitals::Capitals, known::Known, plan::Life,
 };
 
@@ -130,11 +130,7 @@ impl Ledger {
 
     /// What would go to Datadog.
     pub(crate) fn planned(&self, plan: &mut Plan, now: OffsetDateTime) -> Next {
-        let bucket = Duration::seconds(self.template.rollup.0.get().into());
-        let life = Life {
-            bucket,
-            max_age: self.policy.max_age(),
-        };
+        let life = self.life();
         let known = self.known.iter();
         plan.next(
             known.map(|(query, known)| known.wanted(query, life, now)),
@@ -151,6 +147,19 @@ impl Ledger {
                     known.goes_in(call, now);
                 }
             }
+        }
+    }
+
+    /// What it takes to ask for everything once after the plan, where Datadog's limit is
+    /// known.
+    pub fn round(&self, plan: &Plan, now: OffsetDateTime) -> Option<Round> {
+        plan.round(self.life(), now)
+    }
+
+    fn life(&self) -> Life {
+        Life {
+            bucket: Duration::seconds(self.template.rollup.0.get().into()),
+            max_age: self.policy.max_age(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who is asked when, under a budget.
 
 mod strain;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -8,9 +9,12 @@ mod tests;
 use datadog_query::{Allowance, Answers, BatchLimits, Budget, Query, batches};
 use time::{Duration, OffsetDateTime};
 
-pub(crate) use self::strain::Life;
-use self::strain::Watch;
 pub use self::strain::{Round, Strain};
+pub(crate) use self::{
+    strain::Life,
+    wanted::{Travel, Wanted},
+};
+use self::{strain::Watch, wanted::keep_first};
 
 /// Decides which queries are asked when. It is told of every call and every answer; what is
 /// due, and how urgent it is, the [`Ledger`](crate::Ledger) knows.
@@ -31,30 +35,7 @@ pub struct Plan {
     together: usize,
     /// and how many of them went in the last call.
     in_a_call: usize,
-    strain: Watch,
-}
-
-/// A query that is asked, sooner or later.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) query: &'a Query,
-    pub(crate) travel: Travel,
-    /// From when on it is worth asking.
-    pub(crate) due: OffsetDateTime,
-    /// When its value is too old to be served; nothing, where it was never asked, which
-    /// comes before all others.
-    pub(crate) deadline: Option<OffsetDateTime>,
-}
-
-/// How a query travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Travel {
-    /// With others.
-    Together,
-    /// In a call of its own, since it has spoilt another.
-    Alone,
-    /// It is on its way, and due when it must have been lost.
-    UnderWay,
+    watch: Watch,
 }
 
 /// What goes out now, and when to ask the plan again.
@@ -98,7 +79,7 @@ impl Plan {
             jitter,
             turn: OffsetDateTime::UNIX_EPOCH,
             together: 0,
-            strain: Watch::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -113,7 +94,8 @@ impl Plan {
             Allowance::Now(most) => self.calls(wanted, most as usize, now),
             Allowance::From(again) => (Vec::new(), again),
         };
-        let strain = self.strain(life, now);
+        let round = self.round(life, now);
+        let strain = round.and_then(|round| self.watch.turn(round));
         Next {
             calls,
             again,
@@ -154,6 +136,22 @@ impl Plan {
     /// Such a call was answered.
     pub fn looked_up(&mut self, now: OffsetDateTime) {
         self.budget.answered(1, None, now);
+    }
+
+    /// What it takes to ask for everything once, where a limit is known.
+    pub(crate) fn round(&self, life: Life, now: OffsetDateTime) -> Option<Round> {
+        let calls = self.calls_in_a_round();
+        let takes = self.budget.span(calls, now)?;
+        let takes = Duration::try_from(takes).unwrap_or(Duration::MAX);
+        let takes = takes.max(self.period);
+        Some(Round {
+            queries: self.together,
+            calls,
+            takes,
+            // A bucket is known when it has closed, and is the newest until the next closes.
+            oldest: takes.saturating_add(life.bucket.saturating_mul(2)),
+            max_age: life.max_age,
+        })
     }
 
     fn calls<'a>(
@@ -264,27 +262,6 @@ impl Plan {
     fn calls_in_a_round(&self) -> u32 {
         number(self.together.div_ceil(self.in_a_call)).max(1)
     }
-
-    fn strain(&mut self, life: Life, now: OffsetDateTime) -> Option<Strain> {
-        let calls = self.calls_in_a_round();
-        let round = Duration::try_from(self.budget.span(calls, now)?).unwrap_or(Duration::MAX);
-        let queries = self.together;
-        self.strain
-            .turn(queries, calls, round.max(self.period), life)
-    }
-}
-
-/// Keeps the first `most` in the order of their keys.
-fn keep_first<'a>(
-    wanted: &mut Vec<Wanted<'a>>,
-    most: usize,
-    key: impl Fn(&Wanted<'a>) -> Option<OffsetDateTime>,
-) {
-    if most < wanted.len() {
-        wanted.select_nth_unstable_by_key(most, &key);
-        wanted.truncate(most);
-    }
-    wanted.sort_unstable_by_key(key);
 }
 
 fn number(of: usize) -> u32 {

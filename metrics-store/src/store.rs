@@ -12,7 +12,7 @@ use provider_api::{
 use time::OffsetDateTime;
 
 use crate::{
-    Answer, Inexpressible, Key, Ledger, Next, Plan, Policy, Sample, Template, Turn, Unready,
+    Answer, Inexpressible, Key, Ledger, Next, Plan, Policy, Round, Sample, Template, Turn, Unready,
 };
 
 /// A [`Ledger`] that many threads share: requests read it, the refresh and the
@@ -68,6 +68,11 @@ impl Store {
             self.ledger.write().goes(&next, now);
         }
         next
+    }
+
+    /// See [`Ledger::round`].
+    pub fn round(&self, plan: &Plan, now: OffsetDateTime) -> Option<Round> {
+        self.ledger.read().round(plan, now)
     }
 
     /// See [`Ledger::cost`].

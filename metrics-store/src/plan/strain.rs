@@ -42,27 +42,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn turn(
-        &mut self,
-        queries: usize,
-        calls: u32,
-        takes: Duration,
-        Life { bucket, max_age }: Life,
-    ) -> Option<Strain> {
-        // A bucket is known when it has closed, and the newest one until the next closes.
-        let oldest = bucket.saturating_mul(2).saturating_add(takes);
-        let round = Round {
-            queries,
-            calls,
-            takes,
-            oldest,
-            max_age,
-        };
+    pub(super) fn turn(&mut self, round: Round) -> Option<Strain> {
         // What is left of a limit is never quite what it was thought to be: a little more
         // is no relief.
         let is_strained = match self.is_strained {
-            false => oldest > max_age,
-            true => oldest > max_age * 0.9,
+            false => round.oldest > round.max_age,
+            true => round.oldest > round.max_age * 0.9,
         };
         if is_strained == self.is_strained {
             return None;
@@ -81,24 +66,20 @@ mod tests {
 
     #[test]
     fn a_strain_is_told_when_it_begins_and_when_it_is_clearly_over() {
-        let life = Life {
-            bucket: Duration::seconds(30),
+        let round = |oldest| Round {
+            queries: 1000,
+            calls: 29,
+            takes: Duration::seconds(oldest - 60),
+            oldest: Duration::seconds(oldest),
             max_age: Duration::seconds(120),
         };
         let mut watch = Watch::default();
-        let mut turn = |takes| watch.turn(1000, 29, Duration::seconds(takes), life);
-        let round = |takes, oldest| Round {
-            queries: 1000,
-            calls: 29,
-            takes: Duration::seconds(takes),
-            oldest: Duration::seconds(oldest),
-            max_age: life.max_age,
-        };
-        assert_eq!(turn(60), None);
-        assert_eq!(turn(61), Some(Strain::Begun(round(61, 121))));
+        let mut turn = |oldest| watch.turn(round(oldest));
+        assert_eq!(turn(120), None);
+        assert_eq!(turn(121), Some(Strain::Begun(round(121))));
         assert_eq!(turn(600), None);
-        assert_eq!(turn(55), None);
-        assert_eq!(turn(48), Some(Strain::Over(round(48, 108))));
-        assert_eq!(turn(48), None);
+        assert_eq!(turn(115), None);
+        assert_eq!(turn(108), Some(Strain::Over(round(108))));
+        assert_eq!(turn(108), None);
     }
 }

@@ -1,13 +1,13 @@
 //! What the plan chooses from.
 
 use datadog_query::Query;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 /// A query that is asked, sooner or later.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) query: &'a Query,
-    pub(crate) way: Way,
+    pub(crate) travel: Travel,
     /// From when on it is worth asking.
     pub(crate) due: OffsetDateTime,
     /// When its value is too old to be served; nothing, where it was never asked, which
@@ -17,11 +17,24 @@ pub(crate) struct Wanted<'a> {
 
 /// How a query travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Travel {
     /// With others.
     Together,
     /// In a call of its own, since it has spoilt another.
     Alone,
-    /// It is on its way.
+    /// It is on its way, and due when it must have been lost.
     UnderWay,
+}
+
+/// Keeps the first `most` in the order of their keys.
+pub(super) fn keep_first<'a>(
+    wanted: &mut Vec<Wanted<'a>>,
+    most: usize,
+    key: impl Fn(&Wanted<'a>) -> Option<OffsetDateTime>,
+) {
+    if most < wanted.len() {
+        wanted.select_nth_unstable_by_key(most, &key);
+        wanted.truncate(most);
+    }
+    wanted.sort_unstable_by_key(key);
 }
