@@ -29,7 +29,12 @@ pub(super) fn write(
              which are stored in lower case"
         ),
         [one] => {
-            writeln!(out, "series    {}", plain(&one.scope))?;
+            // Version 2 tells only what a query groups by.
+            let scope = match one.scope.as_str() {
+                "" => "not grouped",
+                scope => &plain(scope),
+            };
+            writeln!(out, "series    {scope}")?;
             let value = reading.point(one, now);
             Points::new(one, reading, now).write(out, value, |_| String::new())
         }

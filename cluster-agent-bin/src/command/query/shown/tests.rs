@@ -78,6 +78,15 @@ fn every_point_says_what_becomes_of_it() {
 }
 
 #[test]
+fn a_series_without_a_scope_is_not_grouped() {
+    let shown = shown(&[series("", &[Some(1.0)])]);
+    assert!(
+        shown.trim_start().starts_with("series    not grouped\n"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn each_mode_says_what_it_takes_and_why_it_leaves_the_newer_ones() {
     let values = [Some(1.0), Some(2.0), Some(3.0), Some(0.4)];
     for (mode, rows) in [
