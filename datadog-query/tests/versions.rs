@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use datadog_query::{
-    Answers, ApiVersion, BatchLimits, Client, Endpoint, ExchangeError, Keys, Query, Window,
-    simulator::Simulator,
+    Answers, ApiVersion, BatchLimits, Client, Endpoint, ExchangeError, Keys, Query, Reading,
+    Window, simulator::Simulator,
 };
 use http::Request;
 use proptest::prelude::*;
@@ -15,7 +15,13 @@ use time::{OffsetDateTime, macros::datetime};
 const START: OffsetDateTime = datetime!(2026-01-02 03:00:00 UTC);
 
 /// What becomes of these queries so many seconds after the start, four of them in each call.
-fn asked(version: ApiVersion, scenario: &str, queries: &[String], seconds: i64) -> Answers {
+fn asked(
+    version: ApiVersion,
+    scenario: &str,
+    queries: &[String],
+    reading: Reading,
+    seconds: i64,
+) -> Answers {
     let now = START + time::Duration::seconds(seconds);
     let scenario = serde_saphyr::from_str(scenario).expect("the scenario is written below");
     let simulator = Arc::new(Simulator::new(scenario, START));
@@ -30,7 +36,9 @@ fn asked(version: ApiVersion, scenario: &str, queries: &[String], seconds: i64) 
         queries: NonZeroUsize::new(4).expect("not zero"),
         ..BatchLimits::default()
     };
-    let client = Client::new(endpoint, keys, datadog).with_limits(limits);
+    let client = Client::new(endpoint, keys, datadog)
+        .with_limits(limits)
+        .with_reading(reading);
     let queries = queries
         .iter()
         .map(|text| Query::written(text).expect("it is one query"));
@@ -75,6 +83,24 @@ fn query() -> impl Strategy<Value = String> {
         .prop_map(|(series, width)| format!("{series}.rollup({width})"))
 }
 
+/// Which point is the value, and what becomes of several series.
+fn reading() -> impl Strategy<Value = Reading> {
+    let modes = ["last-complete", "penultimate", "last", "avg:3", "max:2"];
+    let several = ["refuse", "sum", "min"];
+    let (modes, several) = (modes.to_vec(), several.to_vec());
+    let settling = prop::sample::select(vec![0, 20]);
+    let parts = (
+        prop::sample::select(modes),
+        settling,
+        prop::sample::select(several),
+    );
+    parts.prop_map(|(mode, settling, several)| Reading {
+        mode: mode.parse().expect("it is a mode"),
+        settling: Duration::from_secs(settling),
+        several: several.parse().expect("it is one of them"),
+    })
+}
+
 /// What goes wrong with all calls, or with those that mention a metric.
 fn fault() -> impl Strategy<Value = String> {
     let answers = [
@@ -103,11 +129,12 @@ proptest! {
         queries in prop::collection::vec(query(), 1..12),
         fault in prop::option::weighted(0.5, fault()),
         // Never at the instant of a sample: version 2 leaves the end of its window out.
+        reading in reading(),
         seconds in (0_i64..80, 1_i64..5).prop_map(|(fives, rest)| fives * 5 + rest),
     ) {
         let scenario = format!("{SERIES}\n{}", fault.unwrap_or_default());
         let [v1, v2] = [ApiVersion::V1, ApiVersion::V2]
-            .map(|version| asked(version, &scenario, &queries, seconds));
+            .map(|version| asked(version, &scenario, &queries, reading, seconds));
         prop_assert_eq!(v1, v2);
     }
 }
@@ -117,7 +144,7 @@ fn a_query_without_a_rollup_is_served_no_earlier_by_version_2() {
     let queries = ["avg:level{host:a}", "hits{*}.as_rate()", "avg:young{*}"].map(str::to_owned);
     for seconds in 200..260 {
         let [v1, v2] = [ApiVersion::V1, ApiVersion::V2]
-            .map(|version| asked(version, SERIES, &queries, seconds).by_query);
+            .map(|version| asked(version, SERIES, &queries, Reading::default(), seconds).by_query);
         for (query, served) in v2 {
             if let (Ok(served), Ok(first)) = (served, &v1[&query]) {
                 assert!(served.time <= first.time, "{query} after {seconds} s");
