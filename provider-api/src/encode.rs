@@ -131,7 +131,7 @@ impl Format {
                 let body = envelope(D::API_VERSION, D::KIND, |message| {
                     document.protobuf(message);
                 });
-                response(code, Media::Protobuf.name(), body)
+                response(code, Media::Protobuf.header(), body)
             }
             Media::Json | Media::Yaml => self.answer_text(code, document),
         }
@@ -143,13 +143,13 @@ impl Format {
         code: StatusCode,
         document: &impl Serialize,
     ) -> Response<Full<Bytes>> {
-        response(code, self.media.name(), self.text(document))
+        response(code, self.media.header(), self.text(document))
     }
 
     /// An answer of a document that is written already.
     pub(crate) fn answer_page(self, code: StatusCode, page: &Page) -> Response<Full<Bytes>> {
         if self.media == Media::Json && !self.pretty {
-            return response(code, Media::Json.name(), page.body.clone());
+            return response(code, Media::Json.header(), page.body.clone());
         }
         let document: Value =
             serde_json::from_slice(&page.body).expect("a page is the JSON of a document");
@@ -195,11 +195,20 @@ impl Media {
         })
     }
 
-    fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
             Self::Protobuf => "application/vnd.kubernetes.protobuf",
+        }
+    }
+
+    /// The name as a header, which was made by the compiler.
+    fn header(self) -> HeaderValue {
+        match self {
+            Self::Json => const { HeaderValue::from_static(Self::Json.name()) },
+            Self::Yaml => const { HeaderValue::from_static(Self::Yaml.name()) },
+            Self::Protobuf => const { HeaderValue::from_static(Self::Protobuf.name()) },
         }
     }
 }
@@ -207,14 +216,17 @@ impl Media {
 /// An answer with the headers that every answer has.
 pub(crate) fn response(
     code: StatusCode,
-    content_type: &'static str,
+    content_type: HeaderValue,
     body: impl Into<Bytes>,
 ) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = code;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(
+        CACHE_CONTROL,
+        const { HeaderValue::from_static("no-cache, private") },
+    );
     response
 }
 

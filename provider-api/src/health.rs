@@ -110,7 +110,8 @@ impl ProbeRequest {
             None => self.report(checks),
             Some(only) => self.alone(checks, only)?,
         };
-        let mut response = encode::response(code, "text/plain; charset=utf-8", text);
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        let mut response = encode::response(code, plain, text);
         response
             .headers_mut()
             .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

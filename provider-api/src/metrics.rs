@@ -51,8 +51,10 @@ struct Counters {
     requests: Family<Counted, Counter>,
     durations: Family<Request, Histogram, fn() -> Histogram>,
     terminations: Family<Counted, Counter>,
-    in_flight: Family<Kind, Gauge>,
-    attempts: Family<Attempt, Counter>,
+    read_only: Gauge,
+    mutating: Gauge,
+    succeeded: Counter,
+    failed: Counter,
     handshake_errors: Counter,
 }
 
@@ -61,14 +63,19 @@ impl ServerMetrics {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let start = Gauge::<i64>::default();
         start.set(clock.now().unix_timestamp());
+        // These few are there from the start, and need not be looked up.
+        let in_flight = Family::<Kind, Gauge>::default();
+        let attempts = Family::<Attempt, Counter>::default();
         let mut counters = Counters {
             clock,
             registry: Registry::default(),
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             terminations: Family::default(),
-            in_flight: Family::default(),
-            attempts: Family::default(),
+            read_only: in_flight.get_or_create_owned(&Kind::READ_ONLY),
+            mutating: in_flight.get_or_create_owned(&Kind::MUTATING),
+            succeeded: attempts.get_or_create_owned(&Attempt::SUCCESS),
+            failed: attempts.get_or_create_owned(&Attempt::FAILURE),
             handshake_errors: Counter::default(),
         };
         // The format adds `_total` to the name of a counter, and a full stop to its help.
@@ -91,7 +98,7 @@ impl ServerMetrics {
         registry.register(
             "apiserver_current_inflight_requests",
             "Requests that have no answer yet",
-            counters.in_flight.clone(),
+            in_flight,
         );
         registry.register(
             "apiserver_tls_handshake_errors",
@@ -101,7 +108,7 @@ impl ServerMetrics {
         registry.register(
             "authentication_attempts",
             "Requests whose sender was looked for",
-            counters.attempts.clone(),
+            attempts,
         );
         registry.register(
             "process_start_time_seconds",

@@ -44,7 +44,7 @@ impl Page {
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
             unchanged
         } else {
-            response(StatusCode::OK, Media::Json.name(), self.body.clone())
+            response(StatusCode::OK, Media::Json.header(), self.body.clone())
         };
         let headers = answer.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("Accept"));

@@ -2,6 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
+use futures_util::future::poll_immediate;
 use http::{Request, Uri};
 use tokio::time::timeout;
 use tower::Layer;
@@ -49,7 +50,11 @@ impl<B: Send + 'static> Around<B> for Deadline {
         let format = Format::agreed(&mut request);
         let time = self.time_for(request.uri());
         // Pinned where it is: it is large, and would be moved into what follows.
-        let answer = pin!(below.answer(request));
+        let mut answer = pin!(below.answer(request));
+        // Most answers are there at once, and need no timer.
+        if let Some(answer) = poll_immediate(answer.as_mut()).await {
+            return answer;
+        }
         match timeout(time, answer).await {
             Ok(answer) => answer,
             Err(_) => {

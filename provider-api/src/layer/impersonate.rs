@@ -46,26 +46,19 @@ impl<S> Layer<S> for Impersonate {
 
 impl<B: Send + 'static> Around<B> for Impersonate {
     async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
-        match user(&*self.authorizer, &mut request).await {
-            Ok(user) => {
-                if let Some(user) = user {
-                    request.extensions_mut().insert(Arc::new(user));
-                }
-                below.answer(request).await
-            }
-            Err(status) => status.answer(Format::of_status(&request)),
+        // Boxed, so that no other request carries the space for it.
+        if Wanted::is_in(request.headers())
+            && let Err(status) = Box::pin(act(&*self.authorizer, &mut request)).await
+        {
+            return status.answer(Format::of_status(&request));
         }
+        below.answer(request).await
     }
 }
 
-/// Whose request it becomes, where it is not to be its sender's.
-async fn user<B>(
-    authorizer: &dyn Authorizer,
-    request: &mut Request<B>,
-) -> Result<Option<User>, Status> {
-    let Some(wanted) = Wanted::take(request.headers_mut())? else {
-        return Ok(None);
-    };
+/// Makes the request that of the user whom it names.
+async fn act<B>(authorizer: &dyn Authorizer, request: &mut Request<B>) -> Result<(), Status> {
+    let wanted = Wanted::take(request.headers_mut())?;
     let sender: Option<Arc<User>> = request.extensions().get().cloned();
     let sender = sender.unwrap_or_else(|| Arc::new(User::anonymous()));
     // One after the other: whoever may not be the first is asked about no more.
@@ -88,7 +81,8 @@ async fn user<B>(
         path = request.uri().path(),
         "a user acts as another"
     );
-    Ok(Some(user))
+    request.extensions_mut().insert(Arc::new(user));
+    Ok(())
 }
 
 #[cfg(test)]

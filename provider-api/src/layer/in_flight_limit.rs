@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use http::Request;
+use http::{HeaderName, Request};
 use tower::Layer;
 
 use super::{
@@ -74,12 +74,15 @@ impl<B: Send + 'static> Around<B> for InFlightLimit {
     }
 }
 
+/// Where a front proxy names the groups of a user.
+const REMOTE_GROUP: HeaderName = HeaderName::from_static("x-remote-group");
+
 /// Whether the request says that it is passed on for a member of `system:masters`, by
 /// somebody who may be the front proxy.
 fn says_masters<B>(request: &Request<B>) -> bool {
     let certificates = request.extensions().get::<PeerCertificates>();
     let shows_one = certificates.is_some_and(|shown| !shown.0.is_empty());
-    let mut groups = request.headers().get_all("x-remote-group").iter();
+    let mut groups = request.headers().get_all(REMOTE_GROUP).iter();
     shows_one && groups.any(|group| group == MASTERS)
 }
 
@@ -90,24 +93,24 @@ struct Places(Arc<AtomicUsize>);
 /// A place that is taken until this is dropped, be it by an answer, by a client
 /// that went away or by a panic.
 #[derive(Debug)]
-struct Place(Places);
+struct Place<'a>(&'a Places);
 
 impl Places {
     fn new(free: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(free)))
     }
 
-    fn take(&self) -> Option<Place> {
+    fn take(&self) -> Option<Place<'_>> {
         self.0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| {
                 free.checked_sub(1)
             })
             .ok()
-            .map(|_| Place(self.clone()))
+            .map(|_| Place(self))
     }
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_add(1, Ordering::Relaxed);
     }

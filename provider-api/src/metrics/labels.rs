@@ -2,7 +2,6 @@
 
 use std::hash::{Hash, Hasher};
 
-use http::Method;
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::{Action, Target};
@@ -89,14 +88,12 @@ impl Request {
 }
 
 impl Kind {
-    pub(super) fn of(method: &Method) -> Self {
-        Self {
-            request_kind: match *method {
-                Method::GET | Method::HEAD | Method::OPTIONS => "readOnly",
-                _ => "mutating",
-            },
-        }
-    }
+    pub(super) const READ_ONLY: Self = Self {
+        request_kind: "readOnly",
+    };
+    pub(super) const MUTATING: Self = Self {
+        request_kind: "mutating",
+    };
 }
 
 impl Attempt {
@@ -139,6 +136,8 @@ fn known_path(path: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
     use crate::Route;
 

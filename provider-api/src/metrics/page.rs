@@ -1,6 +1,6 @@
 //! `/metrics`.
 
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use tower::Layer;
 
 use super::ServerMetrics;
@@ -37,6 +37,10 @@ impl<B: Send + 'static> Around<B> for MetricsPage {
         if request.method() != Method::GET {
             return Status::method_not_allowed().answer(Format::of_status(&request));
         }
-        encode::response(StatusCode::OK, OPENMETRICS, self.0.text())
+        encode::response(
+            StatusCode::OK,
+            HeaderValue::from_static(OPENMETRICS),
+            self.0.text(),
+        )
     }
 }

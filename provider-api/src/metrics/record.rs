@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use prometheus_client::metrics::gauge::Gauge;
 use tower::Layer;
 
 use super::{
     ServerMetrics,
-    labels::{Attempt, Counted, Kind, Request},
+    labels::{Counted, Request},
 };
 use crate::{
     Route, User,
@@ -25,11 +25,10 @@ impl<S> Layer<S> for ServerMetrics {
 
 impl<B: Send + 'static> Around<B> for ServerMetrics {
     async fn around<S: Below<B>>(&self, mut request: Box<http::Request<B>>, below: S) -> Answer {
-        let _place = InFlight::begin(
-            self.0
-                .in_flight
-                .get_or_create_owned(&Kind::of(request.method())),
-        );
+        let _in_flight = InFlight::begin(match *request.method() {
+            Method::GET | Method::HEAD | Method::OPTIONS => &self.0.read_only,
+            _ => &self.0.mutating,
+        });
         let asked = Request::of(Route::of_request(&mut request).action());
         let since = self.0.clock.now();
         let answer = below.answer(request).await;
@@ -47,13 +46,10 @@ impl<B: Send + 'static> Around<B> for ServerMetrics {
 impl ServerMetrics {
     fn count(&self, request: Request, answer: &Answer) {
         // Who asks is known from the answer: `Authenticate` leaves the user there.
-        let attempt = match answer.extensions().get::<Arc<User>>() {
-            Some(_) => Some(Attempt::SUCCESS),
-            None if answer.status() == StatusCode::UNAUTHORIZED => Some(Attempt::FAILURE),
-            None => None,
-        };
-        if let Some(attempt) = attempt {
-            self.0.attempts.get_or_create(&attempt).inc();
+        if answer.extensions().get::<Arc<User>>().is_some() {
+            self.0.succeeded.inc();
+        } else if answer.status() == StatusCode::UNAUTHORIZED {
+            self.0.failed.inc();
         }
         let counted = Counted {
             request,
@@ -68,16 +64,16 @@ impl ServerMetrics {
 
 /// A request without an answer, until this is dropped: by an answer, by a client that
 /// went away or by a panic.
-struct InFlight(Gauge);
+struct InFlight<'a>(&'a Gauge);
 
-impl InFlight {
-    fn begin(gauge: Gauge) -> Self {
+impl<'a> InFlight<'a> {
+    fn begin(gauge: &'a Gauge) -> Self {
         gauge.inc();
         Self(gauge)
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -169,13 +165,13 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_in_flight_until_its_client_goes_away() {
         let metrics = metrics();
-        let in_flight = || lines(&metrics, "apiserver_current_inflight_requests");
+        let kind = "apiserver_current_inflight_requests{request_kind=\"readOnly\"}";
+        let in_flight = || lines(&metrics, kind);
         let mut request = Box::pin(ask(metrics.layer(silence()), get("/apis")));
         assert!(request.as_mut().now_or_never().is_none());
-        let line = "apiserver_current_inflight_requests{request_kind=\"readOnly\"}";
-        assert_eq!(in_flight(), [format!("{line} 1")]);
+        assert_eq!(in_flight(), [format!("{kind} 1")]);
         drop(request);
-        assert_eq!(in_flight(), [format!("{line} 0")]);
+        assert_eq!(in_flight(), [format!("{kind} 0")]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,13 +206,16 @@ mod tests {
 
     #[async_trait]
     impl Authenticator for Named {
-        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+        async fn authenticate(
+            &self,
+            presented: Presented<'_>,
+        ) -> Result<Option<Arc<User>>, Rejected> {
             match presented.headers.get("name").map(|name| name.to_str()) {
                 Some(Ok("nobody")) => Err(Rejected("nobody".to_owned())),
-                Some(Ok(name)) => Ok(Some(User {
+                Some(Ok(name)) => Ok(Some(Arc::new(User {
                     name: name.to_owned(),
                     ..User::default()
-                })),
+                }))),
                 _ => Ok(None),
             }
         }

@@ -5,6 +5,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::{AUTHENTICATED, Action, Refusal, Status, Target, UNAUTHENTICATED, User};
 
+/// How every header begins that says as whom.
+const PREFIX: &str = "impersonate-";
 const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
 const UID: &str = "impersonate-uid";
@@ -18,21 +20,18 @@ const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 pub(super) struct Wanted(User);
 
 impl Wanted {
+    /// Whether a request names anybody.
+    pub(super) fn is_in(headers: &HeaderMap) -> bool {
+        headers.keys().any(is_meant)
+    }
+
     /// Takes the headers out of a request, so that nobody below reads them.
     ///
     /// # Errors
     /// 400 where they are no text, or name no user.
-    pub(super) fn take(headers: &mut HeaderMap) -> Result<Option<Self>, Status> {
-        let names: Vec<HeaderName> = headers
-            .keys()
-            .filter(|name| {
-                matches!(name.as_str(), USER | GROUP | UID) || name.as_str().starts_with(EXTRA)
-            })
-            .cloned()
-            .collect();
-        if names.is_empty() {
-            return Ok(None);
-        }
+    pub(super) fn take(headers: &mut HeaderMap) -> Result<Self, Status> {
+        let names = headers.keys().filter(|name| is_meant(name));
+        let names: Vec<HeaderName> = names.cloned().collect();
         let mut user = User::default();
         for name in names {
             let values = headers.get_all(&name).iter();
@@ -57,7 +56,7 @@ impl Wanted {
                 "the request wants to act as somebody and does not say as whom: Impersonate-User is missing",
             ));
         }
-        Ok(Some(Self(user)))
+        Ok(Self(user))
     }
 
     /// Everything that the sender has to be allowed.
@@ -112,6 +111,12 @@ impl Wanted {
     }
 }
 
+fn is_meant(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    // Nearly no header begins so.
+    name.starts_with(PREFIX) && (matches!(name, USER | GROUP | UID) || name.starts_with(EXTRA))
+}
+
 /// Namespace and name of the ServiceAccount whose user this is.
 fn service_account(user: &str) -> Option<(&str, &str)> {
     let (namespace, name) = user.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
@@ -162,7 +167,7 @@ mod tests {
     }
 
     fn wanted(pairs: &[(&'static str, &'static str)]) -> Wanted {
-        Wanted::take(&mut headers(pairs)).unwrap().unwrap()
+        Wanted::take(&mut headers(pairs)).unwrap()
     }
 
     #[test]
@@ -245,9 +250,16 @@ mod tests {
         ] {
             assert!(Wanted::take(&mut headers(pairs)).is_err(), "{pairs:?}");
         }
-        let mut others = headers(&[("accept", "*/*"), ("impersonate", "alice")]);
-        assert_eq!(Wanted::take(&mut others), Ok(None));
-        assert_eq!(others.len(), 2);
+        let others = [
+            ("accept", "*/*"),
+            ("impersonate", "alice"),
+            ("impersonate-all", ""),
+        ];
+        assert!(!Wanted::is_in(&headers(&others)));
+        let all = [("accept", "*/*"), (USER, "alice"), ("impersonate-all", "")];
+        let mut left = headers(&all);
+        assert!(Wanted::is_in(&left) && Wanted::take(&mut left).is_ok());
+        assert_eq!(left, headers(&[all[0], all[2]]));
 
         let mut bytes = HeaderMap::new();
         bytes.append(USER, HeaderValue::from_bytes(&[0xff]).unwrap());
