@@ -6,6 +6,7 @@ mod client_certificate;
 mod config;
 mod config_watch;
 mod front_proxy;
+mod newest;
 mod review;
 mod subject_access;
 #[cfg(test)]

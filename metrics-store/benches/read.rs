@@ -209,11 +209,13 @@ struct Header;
 
 #[async_trait]
 impl Authenticator for Header {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let name = presented.headers.get("x-remote-user");
-        Ok(name.and_then(|name| name.to_str().ok()).map(|name| User {
-            name: name.to_owned(),
-            ..User::default()
+        Ok(name.and_then(|name| name.to_str().ok()).map(|name| {
+            Arc::new(User {
+                name: name.to_owned(),
+                ..User::default()
+            })
         }))
     }
 }

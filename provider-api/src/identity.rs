@@ -1,6 +1,6 @@
 //! Who asks: a user, and the traits that find out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -47,7 +47,7 @@ impl User {
 ///
 /// The server puts them into the request's extensions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PeerCertificates(pub std::sync::Arc<[Vec<u8>]>);
+pub struct PeerCertificates(pub Arc<[Vec<u8>]>);
 
 /// What a request presents to say who sends it.
 #[derive(Clone, Copy, Debug)]
@@ -62,12 +62,12 @@ pub struct Presented<'a> {
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
     /// The user, or `None` when the request presents nothing of the kind that
-    /// this authenticator reads.
+    /// this authenticator reads. It is shared: whoever knows it already lends it out.
     ///
     /// # Errors
     /// When something was presented and is not good: the request is answered
     /// with 401 unless another authenticator knows its sender.
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected>;
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected>;
 }
 
 /// Why what a request presented was not accepted. It goes to the log; the

@@ -77,12 +77,15 @@ mod tests {
 
     #[async_trait]
     impl Authenticator for Cluster {
-        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+        async fn authenticate(
+            &self,
+            presented: Presented<'_>,
+        ) -> Result<Option<Arc<User>>, Rejected> {
             match presented.headers.get("x-remote-user") {
-                Some(name) if name == "bob" => Ok(Some(User {
+                Some(name) if name == "bob" => Ok(Some(Arc::new(User {
                     name: "bob".to_owned(),
                     ..User::default()
-                })),
+                }))),
                 Some(_) => Err(Rejected("not bob".to_owned())),
                 None => Ok(None),
             }

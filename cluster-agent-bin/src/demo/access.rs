@@ -1,6 +1,6 @@
 //! Who may read the demo's metrics: whoever has the token that it prints.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
@@ -34,15 +34,15 @@ impl DemoToken {
 
 #[async_trait]
 impl Authenticator for DemoToken {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let Some(header) = presented.headers.get(AUTHORIZATION) else {
             return Ok(None);
         };
         if header.as_bytes() == format!("Bearer {}", self.0).as_bytes() {
-            return Ok(Some(User {
+            return Ok(Some(Arc::new(User {
                 name: READER.to_owned(),
                 ..User::default()
-            }));
+            })));
         }
         Err(Rejected(
             "the token is not the one that the demo printed".to_owned(),

@@ -23,7 +23,7 @@ impl ClientCertificate {
 
 #[async_trait]
 impl Authenticator for ClientCertificate {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let config = self.config.load();
         let (Some(client_ca), [own, ..]) = (&config.client_ca, presented.certificates) else {
             return Ok(None);
@@ -32,7 +32,7 @@ impl Authenticator for ClientCertificate {
         if subject.common_name.is_empty() {
             return Ok(None);
         }
-        Ok(Some(User {
+        Ok(Some(Arc::new(User {
             name: subject.common_name.clone(),
             uid: None,
             groups: subject.organizations.clone(),
@@ -40,7 +40,7 @@ impl Authenticator for ClientCertificate {
                 "authentication.kubernetes.io/credential-id".to_owned(),
                 vec![fingerprint(own)],
             )]),
-        }))
+        })))
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
         authority: &Authority,
         headers: &[(&str, &str)],
         certificates: Vec<Vec<u8>>,
-    ) -> Result<Option<User>, Rejected> {
+    ) -> Result<Option<Arc<User>>, Rejected> {
         let config = CurrentConfig::default();
         config.store(Arc::new(AuthenticationConfig {
             client_ca: Some(authority.bundle()),
@@ -86,7 +86,7 @@ mod tests {
         let authority = Authority::new("kubernetes");
         let certificates = authority.client("alice", &["ops", "dev"]);
         let credential = vec![fingerprint(&certificates[0])];
-        let alice = User {
+        let alice = Arc::new(User {
             name: "alice".to_owned(),
             uid: None,
             groups: vec!["ops".to_owned(), "dev".to_owned()],
@@ -94,7 +94,7 @@ mod tests {
                 "authentication.kubernetes.io/credential-id".to_owned(),
                 credential,
             )]),
-        };
+        });
         assert_eq!(
             asked(&authority, &[("X-Remote-User", "bob")], certificates).await,
             Ok(Some(alice))

@@ -1,13 +1,13 @@
 //! Users whose request an API server passes on, named in headers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use provider_api::{Authenticator, Clock, Presented, Rejected, User};
 
-use super::{CurrentConfig, RequestHeader};
+use super::{CurrentConfig, RequestHeader, newest::Newest};
 
 /// Knows the users that an API server names in headers when it passes on their
 /// requests, which is how nearly all requests arrive.
@@ -18,18 +18,24 @@ use super::{CurrentConfig, RequestHeader};
 pub struct FrontProxy {
     config: CurrentConfig,
     clock: Arc<dyn Clock>,
+    /// Those who were named last. Nearly always it is one of them again.
+    known: Newest<Arc<User>>,
 }
 
 impl FrontProxy {
     /// An authenticator that follows the cluster's configuration.
     pub fn new(config: CurrentConfig, clock: Arc<dyn Clock>) -> Self {
-        Self { config, clock }
+        Self {
+            config,
+            clock,
+            known: Newest::default(),
+        }
     }
 }
 
 #[async_trait]
 impl Authenticator for FrontProxy {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let config = self.config.load();
         let Some(request_header) = &config.request_header else {
             return Ok(None);
@@ -47,21 +53,43 @@ impl Authenticator for FrontProxy {
                 "front proxy: certificates of {name:?} are not among the allowed names"
             )));
         }
-        Ok(named_in(presented.headers, request_header))
+        Ok(self.named_in(presented.headers, request_header))
     }
 }
 
-/// The user that the headers name; nobody without a name.
-fn named_in(headers: &HeaderMap, names: &RequestHeader) -> Option<User> {
-    Some(User {
-        name: first(headers, &names.username_headers)?,
-        uid: first(headers, &names.uid_headers),
-        groups: all(headers, &names.group_headers).collect(),
-        extra: extra(headers, &names.extra_prefixes),
-    })
+impl FrontProxy {
+    /// The user that the headers name; nobody without a name.
+    fn named_in(&self, headers: &HeaderMap, names: &RequestHeader) -> Option<Arc<User>> {
+        let name = first(headers, &names.username_headers)?;
+        let uid = first(headers, &names.uid_headers);
+        let groups = || all(headers, &names.group_headers);
+        let extra = extra(headers, &names.extra_prefixes);
+
+        let is_named = |user: &User| {
+            user.name == name
+                && user.uid.as_deref() == uid.as_deref()
+                && user.groups.iter().map(String::as_str).eq(groups())
+                && user.extra == extra
+        };
+        let known = |user: &Arc<User>| is_named(user).then(|| Arc::clone(user));
+        if let Some(user) = self.known.find(known) {
+            return Some(user);
+        }
+        let user = Arc::new(User {
+            name: name.into_owned(),
+            uid: uid.map(Cow::into_owned),
+            groups: groups().map(Cow::into_owned).collect(),
+            extra,
+        });
+        self.known.insert(Arc::clone(&user));
+        Some(user)
+    }
 }
 
-fn all<'a>(headers: &'a HeaderMap, names: &'a [HeaderName]) -> impl Iterator<Item = String> + 'a {
+fn all<'a>(
+    headers: &'a HeaderMap,
+    names: &'a [HeaderName],
+) -> impl Iterator<Item = Cow<'a, str>> + 'a {
     names
         .iter()
         .flat_map(|name| headers.get_all(name))
@@ -70,7 +98,7 @@ fn all<'a>(headers: &'a HeaderMap, names: &'a [HeaderName]) -> impl Iterator<Ite
 }
 
 /// Only the first value of each header is looked at, as the API server's own code does.
-fn first(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
+fn first<'a>(headers: &'a HeaderMap, names: &[HeaderName]) -> Option<Cow<'a, str>> {
     names
         .iter()
         .filter_map(|name| headers.get(name))
@@ -89,15 +117,15 @@ fn extra(headers: &HeaderMap, prefixes: &[String]) -> BTreeMap<String, Vec<Strin
             let key = percent_decode_str(key)
                 .decode_utf8()
                 .map_or_else(|_| key.to_owned(), Into::into);
-            extra.entry(key).or_default().push(text(value));
+            extra.entry(key).or_default().push(text(value).into_owned());
         }
     }
     extra
 }
 
 /// Names need not be ASCII; bytes that are no UTF-8 cannot name anybody twice.
-fn text(value: &http::HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 #[cfg(test)]
@@ -130,7 +158,14 @@ mod tests {
             &self,
             headers: &[(&str, &str)],
             certificates: Vec<Vec<u8>>,
-        ) -> Result<Option<User>, Rejected> {
+        ) -> Result<Option<Arc<User>>, Rejected> {
+            let presentation = Presentation::of(headers, certificates);
+            FrontProxy::new(self.config(), Arc::new(|| NOW))
+                .authenticate(presentation.presented())
+                .await
+        }
+
+        fn config(&self) -> CurrentConfig {
             let config = CurrentConfig::default();
             config.store(Arc::new(AuthenticationConfig {
                 client_ca: None,
@@ -143,10 +178,7 @@ mod tests {
                     extra_prefixes: vec!["x-remote-extra-".to_owned()],
                 }),
             }));
-            let presentation = Presentation::of(headers, certificates);
-            FrontProxy::new(config, Arc::new(|| NOW))
-                .authenticate(presentation.presented())
-                .await
+            config
         }
 
         fn api_server(&self) -> Vec<Vec<u8>> {
@@ -182,7 +214,64 @@ mod tests {
         };
         assert_eq!(
             cluster.asked(&headers, cluster.api_server()).await,
-            Ok(Some(bob))
+            Ok(Some(Arc::new(bob)))
+        );
+    }
+
+    #[tokio::test]
+    async fn whoever_was_named_before_is_not_taken_for_another() {
+        let cluster = cluster();
+        let config = cluster.config();
+        let front_proxy = FrontProxy::new(config, Arc::new(|| NOW));
+        let (user, uid, group) = ("X-Remote-User", "X-Remote-Uid", "X-Remote-Group");
+        let named = [
+            &[(user, "bob")][..],
+            &[(user, "bobby")],
+            &[(user, "bob"), (uid, "7")],
+            &[(user, "bob"), (group, "dev")],
+            &[(user, "bob"), (group, "dev"), (group, "ops")],
+            &[(user, "bob"), (group, "ops"), (group, "dev")],
+            &[(user, "bob"), ("X-Remote-Extra-Scopes", "dev")],
+        ];
+        let mut users = Vec::new();
+        for round in [0, 1] {
+            for headers in named {
+                let presentation = Presentation::of(headers, cluster.api_server());
+                let known = front_proxy.authenticate(presentation.presented()).await;
+                let alone = cluster.asked(headers, cluster.api_server()).await;
+                assert_eq!(known, alone, "{headers:?} in round {round}");
+                users.push(known.unwrap().unwrap());
+            }
+        }
+        let (first, second) = users.split_at(named.len());
+        let pairs = first.iter().zip(second);
+        assert!(
+            pairs
+                .into_iter()
+                .all(|(first, second)| Arc::ptr_eq(first, second))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_user_who_is_known_is_nobody_where_the_headers_have_other_names() {
+        let cluster = cluster();
+        let config = cluster.config();
+        let front_proxy = FrontProxy::new(config.clone(), Arc::new(|| NOW));
+        let headers = [("X-Remote-User", "bob"), ("X-User", "alice")];
+        let presentation = Presentation::of(&headers, cluster.api_server());
+        let name = |user: Result<Option<Arc<User>>, Rejected>| user.unwrap().unwrap().name.clone();
+        assert_eq!(
+            name(front_proxy.authenticate(presentation.presented()).await),
+            "bob"
+        );
+
+        let mut changed = AuthenticationConfig::clone(&config.load());
+        let request_header = changed.request_header.as_mut().unwrap();
+        request_header.username_headers = vec![HeaderName::from_static("x-user")];
+        config.store(Arc::new(changed));
+        assert_eq!(
+            name(front_proxy.authenticate(presentation.presented()).await),
+            "alice"
         );
     }
 
@@ -238,10 +327,10 @@ mod tests {
             .await;
         assert_eq!(
             user,
-            Ok(Some(User {
+            Ok(Some(Arc::new(User {
                 name: "bob".to_owned(),
                 ..User::default()
-            }))
+            })))
         );
     }
 
@@ -259,10 +348,10 @@ mod tests {
             .await;
         assert_eq!(
             user,
-            Ok(Some(User {
+            Ok(Some(Arc::new(User {
                 name: "bob".to_owned(),
                 ..User::default()
-            }))
+            })))
         );
     }
 

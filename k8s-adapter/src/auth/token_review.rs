@@ -24,7 +24,7 @@ pub struct BearerToken {
     client: Client,
     clock: Arc<dyn Clock>,
     /// Under a keyed hash of the token, so that a look into memory shows none.
-    verdicts: Cache<[u8; 32], Option<User>, Rejected>,
+    verdicts: Cache<[u8; 32], Option<Arc<User>>, Rejected>,
     key: hmac::Key,
 }
 
@@ -44,7 +44,7 @@ impl BearerToken {
         }
     }
 
-    async fn verdict(&self, token: &str) -> Result<Option<User>, Rejected> {
+    async fn verdict(&self, token: &str) -> Result<Option<Arc<User>>, Rejected> {
         let spec = TokenReviewSpec {
             token: Some(token.to_owned()),
             ..TokenReviewSpec::default()
@@ -59,7 +59,8 @@ impl BearerToken {
                 Ok(status
                     .user
                     .filter(|_| status.authenticated == Some(true))
-                    .and_then(user_of))
+                    .and_then(user_of)
+                    .map(Arc::new))
             }
             Err(error) => Err(Rejected(format!("bearer token: {}", chain(&error)))),
         }
@@ -68,7 +69,7 @@ impl BearerToken {
 
 #[async_trait]
 impl Authenticator for BearerToken {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let Some(token) = token_of(presented.headers) else {
             return Ok(None);
         };
@@ -137,7 +138,7 @@ mod tests {
     }
 
     impl Story {
-        async fn presents(&self, authorization: &str) -> Result<Option<User>, Rejected> {
+        async fn presents(&self, authorization: &str) -> Result<Option<Arc<User>>, Rejected> {
             let presentation = Presentation::of(&[("Authorization", authorization)], vec![]);
             self.authenticator
                 .authenticate(presentation.presented())
@@ -165,7 +166,7 @@ mod tests {
         }
     }
 
-    fn unknown() -> Result<Option<User>, Rejected> {
+    fn unknown() -> Result<Option<Arc<User>>, Rejected> {
         Err(Rejected(
             "bearer token: the API server does not know it".to_owned(),
         ))
@@ -180,7 +181,7 @@ mod tests {
             groups: vec!["dev".to_owned()],
             extra: BTreeMap::from([("scopes".to_owned(), vec!["a".to_owned()])]),
         };
-        assert_eq!(story.presents("Bearer good").await, Ok(Some(bob)));
+        assert_eq!(story.presents("Bearer good").await, Ok(Some(Arc::new(bob))));
         let question = json!({
             "kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "metadata": {}, "spec": {"token": "good"},
         });

@@ -82,11 +82,11 @@ pub(crate) struct ByHeader;
 
 #[async_trait]
 impl Authenticator for ByHeader {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let name = presented.headers.get("x-remote-user");
         Ok(name
             .filter(|name| *name == AUTOSCALER)
-            .map(|_| autoscaler()))
+            .map(|_| Arc::new(autoscaler())))
     }
 }
 

@@ -55,7 +55,6 @@ impl<B: Send + 'static> Around<B> for Authenticate {
         *request.headers_mut() = headers;
         match sender {
             Ok(user) => {
-                let user = Arc::new(user);
                 request.extensions_mut().insert(Arc::clone(&user));
                 let mut answer = below.answer(request).await;
                 answer.extensions_mut().insert(user);
@@ -73,7 +72,7 @@ impl<B: Send + 'static> Around<B> for Authenticate {
 async fn sender(
     authenticators: &[Arc<dyn Authenticator>],
     presented: Presented<'_>,
-) -> Result<User, Rejected> {
+) -> Result<Arc<User>, Rejected> {
     let mut reasons = Vec::new();
     for authenticator in authenticators {
         match authenticator.authenticate(presented).await {
@@ -83,7 +82,7 @@ async fn sender(
         }
     }
     if reasons.is_empty() {
-        Ok(User::anonymous())
+        Ok(Arc::new(User::anonymous()))
     } else {
         Err(Rejected(reasons.join("; ")))
     }
@@ -91,9 +90,11 @@ async fn sender(
 
 /// Whoever is known belongs to `system:authenticated`. The API server may also
 /// vouch for a user that it does not know itself, who is in the other group.
-fn in_group(mut user: User) -> User {
+fn in_group(mut user: Arc<User>) -> Arc<User> {
     if !user.is_in(AUTHENTICATED) && !user.is_in(UNAUTHENTICATED) {
-        user.groups.push(AUTHENTICATED.to_owned());
+        Arc::make_mut(&mut user)
+            .groups
+            .push(AUTHENTICATED.to_owned());
     }
     user
 }
@@ -113,7 +114,10 @@ mod tests {
 
     #[async_trait]
     impl Authenticator for Word {
-        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+        async fn authenticate(
+            &self,
+            presented: Presented<'_>,
+        ) -> Result<Option<Arc<User>>, Rejected> {
             match presented.headers.get("authorization") {
                 Some(word) if word == self.0 => match self.1 {
                     Ok(name) => Ok(Some(user(name, &[]))),
@@ -129,7 +133,10 @@ mod tests {
 
     #[async_trait]
     impl Authenticator for Certificate {
-        async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+        async fn authenticate(
+            &self,
+            presented: Presented<'_>,
+        ) -> Result<Option<Arc<User>>, Rejected> {
             Ok(presented
                 .certificates
                 .first()
@@ -137,12 +144,12 @@ mod tests {
         }
     }
 
-    fn user(name: &str, groups: &[&str]) -> User {
-        User {
+    fn user(name: &str, groups: &[&str]) -> Arc<User> {
+        Arc::new(User {
             name: name.to_owned(),
             groups: groups.iter().map(|&group| group.to_owned()).collect(),
             ..User::default()
-        }
+        })
     }
 
     fn presenting(word: &str) -> Request<()> {
@@ -181,10 +188,7 @@ mod tests {
         ]);
         let answer = ask(layer.layer(whoami()), presenting("a")).await;
         assert_eq!(answer.text(), "first");
-        assert_eq!(
-            answer.extension(),
-            Some(Arc::new(user("first", &[AUTHENTICATED])))
-        );
+        assert_eq!(answer.extension(), Some(user("first", &[AUTHENTICATED])));
     }
 
     #[tokio::test]
@@ -233,6 +237,7 @@ mod tests {
             in_group(user("bob", &[AUTHENTICATED])),
             user("bob", &[AUTHENTICATED])
         );
-        assert_eq!(in_group(User::anonymous()), User::anonymous());
+        let anonymous = Arc::new(User::anonymous());
+        assert_eq!(in_group(anonymous.clone()), anonymous);
     }
 }

@@ -130,7 +130,7 @@ impl Delegation {
 
 #[async_trait]
 impl Authenticator for Delegation {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let config = self.config().await;
         if let Some(mut user) = self.of_front_proxy(&config, presented) {
             if self.quirk == Quirk::NoMasters {
@@ -139,22 +139,22 @@ impl Authenticator for Delegation {
             if self.quirk == Quirk::EverybodyAuthenticated {
                 user.groups = vec![crate::AUTHENTICATED.to_owned()];
             }
-            return Ok(Some(user));
+            return Ok(Some(Arc::new(user)));
         }
         if let Some(own) = presented.certificates.first() {
             if self.quirk == Quirk::HeadersOverCertificate
                 && let Some(user) = config.user(presented.headers, self.quirk)
             {
-                return Ok(Some(user));
+                return Ok(Some(Arc::new(user)));
             }
             let proxy =
                 self.quirk == Quirk::ProxyIsAUser && is_trusted(own, &config.front_proxy_ca);
             if proxy || is_trusted(own, &config.client_ca) {
-                return Ok(Some(User {
+                return Ok(Some(Arc::new(User {
                     name: common_name(own),
                     groups: organizations(own),
                     ..User::default()
-                }));
+                })));
             }
             return Err(Rejected("nobody knows the certificate".to_owned()));
         }
@@ -162,7 +162,7 @@ impl Authenticator for Delegation {
             return Ok(None);
         };
         match self.of_token(token).await {
-            Ok(user) => Ok(Some(user)),
+            Ok(user) => Ok(Some(Arc::new(user))),
             Err(_) if self.quirk == Quirk::BadTokenIsNobody => Ok(None),
             Err(rejected) => Err(rejected),
         }

@@ -37,12 +37,12 @@ struct ByName;
 
 #[async_trait]
 impl Authenticator for ByName {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<User>, Rejected> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Option<Arc<User>>, Rejected> {
         let name = presented.headers["x-user"].to_str().unwrap().to_owned();
-        Ok(Some(User {
+        Ok(Some(Arc::new(User {
             name,
             ..User::default()
-        }))
+        })))
     }
 }
 
