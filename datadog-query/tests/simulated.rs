@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, slice, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use datadog_query::{
-    Answers, Client, Endpoint, Error, ExchangeError, Keys, NoValue, Point, Query, Window,
-    simulator::Simulator,
+    Answers, ApiVersion, BatchLimits, Client, Endpoint, Error, ExchangeError, Keys, NoValue, Point,
+    Query, Window, simulator::Simulator,
 };
 use http::Request;
 use time::{OffsetDateTime, macros::datetime};
@@ -15,6 +15,10 @@ const NOW: OffsetDateTime = datetime!(2026-01-02 03:00:15 UTC);
 
 /// What becomes of these queries, asked together over five minutes.
 fn asked(scenario: &str, queries: &[Query]) -> Answers {
+    asked_of(ApiVersion::V1, scenario, queries)
+}
+
+fn asked_of(version: ApiVersion, scenario: &str, queries: &[Query]) -> Answers {
     let scenario = serde_saphyr::from_str(scenario).expect("the scenario is written below");
     let simulator = Arc::new(Simulator::new(scenario, NOW));
     let datadog = tower::service_fn(move |request: Request<Bytes>| {
@@ -24,7 +28,10 @@ fn asked(scenario: &str, queries: &[Query]) -> Answers {
     let keys = Keys::new(&"demo".into(), &"demo".into()).expect("the keys are plain words");
     let endpoint = Endpoint::of_site("datadoghq.eu").expect("the site is one of Datadog's");
     let window = Window::ending(NOW, Duration::from_secs(300));
-    let client = Client::new(endpoint, keys, datadog);
+    let client = Client::new(endpoint, keys, datadog).with_limits(BatchLimits {
+        version,
+        ..BatchLimits::default()
+    });
     futures_executor::block_on(client.values(queries.to_vec(), window, NOW))
 }
 
@@ -113,19 +120,19 @@ fn each_fault_is_understood_as_what_it_is() {
         ("status_error_of_query", "cannot run the query (HTTP 200"),
         ("malformed", "not an answer of Datadog's API"),
     ];
-    for (fault, expected) in rows {
-        let answers = asked(
-            &format!("{SERIES}\nfaults: [ {{ answer: {fault} }} ]"),
-            slice::from_ref(&level),
-        );
-        let reason = answers.by_query[&level]
-            .as_ref()
-            .map_err(ToString::to_string);
-        assert!(
-            reason
+    for version in [ApiVersion::V1, ApiVersion::V2] {
+        for (fault, expected) in rows {
+            let scenario = format!("{SERIES}\nfaults: [ {{ answer: {fault} }} ]");
+            let answers = asked_of(version, &scenario, slice::from_ref(&level));
+            let reason = answers.by_query[&level]
                 .as_ref()
-                .is_err_and(|reason| reason.contains(expected)),
-            "{fault}: {reason:?}"
-        );
+                .map_err(ToString::to_string);
+            assert!(
+                reason
+                    .as_ref()
+                    .is_err_and(|reason| reason.contains(expected)),
+                "{fault} of {version}: {reason:?}"
+            );
+        }
     }
 }

@@ -19,29 +19,23 @@ pub(super) fn width<'a>(
     series: impl Iterator<Item = &'a [Slot]>,
 ) -> Duration {
     let span = window.span().as_secs();
-    rollups(query.text())
-        .max()
+    widest_rollup(query.text())
         .filter(|seconds| span <= seconds.saturating_mul(MOST_POINTS))
         .map(Duration::from_secs)
         .or_else(|| series.filter_map(smallest_distance).min())
         .unwrap_or_else(|| usual(span))
 }
 
-/// The seconds of each `.rollup(60)` and `.rollup(max, 60)`. They are looked for in the text,
-/// because Datadog understands queries that nobody else can read.
-fn rollups(text: &str) -> impl Iterator<Item = u64> {
+/// The seconds of the widest `.rollup(60)` or `.rollup(max, 60)`. They are looked for in the
+/// text, because Datadog understands queries that nobody else can read.
+fn widest_rollup(text: &str) -> Option<u64> {
     let text: String = text.split_whitespace().collect();
     let seconds = |rollup: &str| {
         let (arguments, _) = rollup.split_once(')')?;
         arguments.rsplit(',').next()?.parse().ok()
     };
-    let seconds: Vec<_> = text
-        .split(".rollup(")
-        .skip(1)
-        .filter_map(seconds)
-        .filter(|seconds| *seconds > 0)
-        .collect();
-    seconds.into_iter()
+    let rollups = text.split(".rollup(").skip(1).filter_map(seconds);
+    rollups.max().filter(|seconds| *seconds > 0)
 }
 
 fn smallest_distance(points: &[Slot]) -> Option<Duration> {
@@ -57,7 +51,7 @@ fn smallest_distance(points: &[Slot]) -> Option<Duration> {
 
 /// The bucket of a line graph over a window of so many seconds, as [documented].
 ///
-/// [documented]: https://docs.datadoghq.com/dashboards/functions/rollup/#rollup-interval-enforced-vs-custom
+/// [documented]: https://docs.datadoghq.com/dashboards/functions/rollup/
 fn usual(span: u64) -> Duration {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
