@@ -14,7 +14,6 @@ mod own_certificate;
 mod place;
 mod rotation;
 mod signals;
-mod stage;
 mod streams;
 mod supervise;
 mod tls;
@@ -29,7 +28,6 @@ use hyper::body::Incoming;
 use rustls::server::ResolvesServerCert;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::{Id, JoinError, JoinSet},
     time::{sleep, timeout},
 };
@@ -45,7 +43,7 @@ pub use self::{
     rotation::RotatingCertificate,
     signals::Shutdown,
 };
-use self::{handshake::Handshakes, place::Places, stage::Stage};
+use self::{handshake::Handshakes, place::Places};
 use crate::{ServerMetrics, layer::Answering};
 
 /// How long the server waits before it accepts again when the machine has run
@@ -173,13 +171,13 @@ impl Server {
         } = self;
         let acceptor = TlsAcceptor::from(tls::config(certificate));
         let handshakes = Arc::new(Handshakes::counted_by(metrics));
-        let (stage, staged) = watch::channel(Stage::Serving);
         let mut connections = JoinSet::new();
         let mut places = Places::default();
 
+        let end = places.end();
         let mut withdrawn = std::pin::pin!(async {
             shutdown.await;
-            stage.send_replace(Stage::Withdrawing);
+            end();
             sleep(limits.withdraw).await;
         });
         // The client that comes next, and whether somebody has been asked to make room for it.
@@ -204,7 +202,6 @@ impl Server {
                     limits,
                     Arc::clone(&handshakes),
                     Arc::clone(&place),
-                    staged.clone(),
                 );
                 let task =
                     connections.spawn(connection.instrument(debug_span!("connection", %peer)));
@@ -216,7 +213,7 @@ impl Server {
         }
 
         drop(listener);
-        stage.send_replace(Stage::Draining);
+        places.drain();
         let drained = async {
             while let Some(ended) = connections.join_next_with_id().await {
                 report(ended);

@@ -16,7 +16,6 @@ use hyper_util::{
 use rustls::pki_types::CertificateDer;
 use tokio::{
     net::TcpStream,
-    sync::watch,
     time::{Instant, sleep},
 };
 use tokio_rustls::TlsAcceptor;
@@ -26,8 +25,7 @@ use tracing::debug;
 use super::{
     Limits,
     handshake::Handshakes,
-    place::Place,
-    stage::Stage,
+    place::{Leave, Place},
     streams::{Begun, Streams},
 };
 use crate::{Ending, PeerCertificates, layer::Answering};
@@ -46,14 +44,12 @@ pub(super) async fn run<S>(
     mut limits: Limits,
     handshakes: Arc<Handshakes>,
     place: Arc<Place>,
-    mut stage: watch::Receiver<Stage>,
 ) where
     S: Answering<Incoming>,
 {
     let stream = tokio::select! {
         // Nobody waits for an answer yet.
-        () = Stage::drains(&mut stage) => return,
-        () = place.given_up() => return,
+        _ = place.to_leave() => return,
         shaken = handshakes.shake(stream, &acceptor, limits.handshake) => match shaken {
             Some(stream) => stream,
             None => return,
@@ -64,11 +60,11 @@ pub(super) async fn run<S>(
     let speaks_http2 = tls.alpn_protocol() == Some(b"h2");
 
     let service = service_fn({
-        let (place, stage) = (Arc::clone(&place), stage.clone());
+        let place = Arc::clone(&place);
         move |mut request: Request<Incoming>| {
             let in_flight = place.request();
             request.extensions_mut().insert(peer.clone());
-            if *stage.borrow() != Stage::Serving {
+            if place.is_ending() {
                 request.extensions_mut().insert(Ending);
             }
             let is_head = request.method() == Method::HEAD;
@@ -85,33 +81,26 @@ pub(super) async fn run<S>(
         }
     });
     let io = TokioIo::new(stream);
-    let end = Stage::drains(&mut stage);
     let streams = Streams::default();
     if speaks_http2 {
         let connection = http2(&limits, streams.begun()).serve_connection(io, service);
-        drive(connection, streams, &place, &limits, end).await;
+        drive(connection, streams, &place, &limits).await;
     } else {
         let connection = http1(&limits).serve_connection(io, service);
         // The time for the next head is the time to be idle.
         limits.idle = limits.head;
-        drive(connection, streams, &place, &limits, end).await;
+        drive(connection, streams, &place, &limits).await;
     }
 }
 
 /// Lets a connection run to its end, which comes when it wants, when it has been idle for
 /// too long, when another client needs its place, or when the server ends and it has
 /// nothing left to do.
-async fn drive<C>(
-    connection: C,
-    mut streams: Streams,
-    place: &Place,
-    limits: &Limits,
-    end: impl Future<Output = ()>,
-) where
+async fn drive<C>(connection: C, mut streams: Streams, place: &Place, limits: &Limits)
+where
     C: GracefulConnection<Error = hyper::Error>,
 {
     let mut connection = pin!(connection);
-    let mut end = pin!(end);
     let mut look = pin!(sleep(limits.head));
     // A connection is told once that it ends. Where it `leaves`, it is not waited for.
     let (mut is_told, mut leaves) = (false, false);
@@ -131,11 +120,13 @@ async fn drive<C>(
                 }
                 return;
             }
-            () = &mut end, if !is_told => tell = true,
-            () = place.given_up(), if !leaves => {
-                debug!("an idle connection is closed for another client");
-                (tell, leaves) = (true, true);
-                look.as_mut().reset(Instant::now() + LEAVE);
+            leave = place.to_leave() => {
+                tell = true;
+                if leave == Leave::GivenUp && !leaves {
+                    debug!("an idle connection is closed for another client");
+                    leaves = true;
+                    look.as_mut().reset(Instant::now() + LEAVE);
+                }
             }
             () = &mut look => {
                 let now = Instant::now();

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,25 @@ use super::Limits;
 pub(super) struct Place {
     usage: Mutex<Usage>,
     leave: Notify,
-    became_idle: Arc<Notify>,
+    server: Arc<Server>,
+}
+
+/// What every place knows of the server.
+#[derive(Debug, Default)]
+struct Server {
+    is_ending: AtomicBool,
+    /// Whether a client waits for a place. Nobody else has to hear of one that is idle.
+    wants_room: AtomicBool,
+    became_idle: Notify,
+}
+
+/// Why a client is to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// The server drains: when it has its answers.
+    End,
+    /// Another client needs the place, and it is idle: soon.
+    GivenUp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +46,20 @@ struct Usage {
     in_flight: usize,
     has_asked: bool,
     idle_since: Instant,
-    is_leaving: bool,
+    is_given_up: bool,
 }
 
 impl Place {
-    fn taken(became_idle: Arc<Notify>, now: Instant) -> Self {
+    fn taken(server: Arc<Server>, now: Instant) -> Self {
         Self {
             usage: Mutex::new(Usage {
                 in_flight: 0,
                 has_asked: false,
                 idle_since: now,
-                is_leaving: false,
+                is_given_up: false,
             }),
             leave: Notify::new(),
-            became_idle,
+            server,
         }
     }
 
@@ -65,9 +86,19 @@ impl Place {
         }
     }
 
-    /// Waits until it is to be given up for another client.
-    pub(super) async fn given_up(&self) {
+    /// Whether the server was asked to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.server.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the client is to leave, and says why. It may be told twice.
+    pub(super) async fn to_leave(&self) -> Leave {
         self.leave.notified().await;
+        if self.usage().is_given_up {
+            Leave::GivenUp
+        } else {
+            Leave::End
+        }
     }
 
     fn usage(&self) -> MutexGuard<'_, Usage> {
@@ -85,7 +116,10 @@ impl Drop for InFlight {
         let mut usage = self.0.usage();
         usage.in_flight -= 1;
         usage.idle_since = Instant::now();
-        self.0.became_idle.notify_one();
+        // Whoever wants room says so before it looks at this usage.
+        if self.0.server.wants_room.load(Ordering::Relaxed) {
+            self.0.server.became_idle.notify_one();
+        }
     }
 }
 
@@ -93,13 +127,14 @@ impl Drop for InFlight {
 #[derive(Debug, Default)]
 pub(super) struct Places {
     by_task: HashMap<Id, Arc<Place>>,
-    became_idle: Arc<Notify>,
+    server: Arc<Server>,
 }
 
 impl Places {
-    /// A place for a client that comes now.
+    /// A place for a client that comes now, and has room.
     pub(super) fn place(&self) -> Arc<Place> {
-        Arc::new(Place::taken(Arc::clone(&self.became_idle), Instant::now()))
+        self.server.wants_room.store(false, Ordering::Relaxed);
+        Arc::new(Place::taken(Arc::clone(&self.server), Instant::now()))
     }
 
     pub(super) fn insert(&mut self, task: Id, place: Arc<Place>) {
@@ -110,23 +145,38 @@ impl Places {
         self.by_task.remove(&task);
     }
 
-    /// Waits until a request has been answered, so that a place may be idle.
+    /// Waits until a request has been answered after there was no room, so that a place
+    /// may be idle.
     pub(super) fn became_idle(&self) -> impl Future<Output = ()> + use<> {
-        let became_idle = Arc::clone(&self.became_idle);
-        async move { became_idle.notified().await }
+        let server = Arc::clone(&self.server);
+        async move { server.became_idle.notified().await }
+    }
+
+    /// What says from now on, in every place, that the server was asked to end.
+    pub(super) fn end(&self) -> impl FnOnce() + use<> {
+        let server = Arc::clone(&self.server);
+        move || server.is_ending.store(true, Ordering::Relaxed)
+    }
+
+    /// Asks every connection to leave when it has its answers.
+    pub(super) fn drain(&self) {
+        for place in self.by_task.values() {
+            place.leave.notify_one();
+        }
     }
 
     /// Asks the connection that has been idle longest to leave. Whether there was one:
     /// those with a request in flight stay.
     pub(super) fn give_up_the_idlest(&self) -> bool {
+        self.server.wants_room.store(true, Ordering::Relaxed);
         let idle = self.by_task.values().filter_map(|place| {
             let usage = *place.usage();
-            (usage.in_flight == 0 && !usage.is_leaving).then_some((usage.idle_since, place))
+            (usage.in_flight == 0 && !usage.is_given_up).then_some((usage.idle_since, place))
         });
         let Some((_, idlest)) = idle.min_by_key(|(since, _)| *since) else {
             return false;
         };
-        idlest.usage().is_leaving = true;
+        idlest.usage().is_given_up = true;
         idlest.leave.notify_one();
         true
     }
