@@ -50,6 +50,13 @@ impl<'a> Points<'a> {
         }
         let Reading { mode, settling, .. } = self.reading;
         write!(out, "          {mode}: {}", meaning(mode))?;
+        let there = verdicts
+            .iter()
+            .filter(|(_, verdict)| sign(*verdict) == '●')
+            .count();
+        if there > 0 && there < mode.points().get() as usize {
+            write!(out, ", of which {there} are there")?;
+        }
         if !settling.is_zero() {
             let settling = humantime::format_duration(settling);
             write!(out, "; complete is what has settled for {settling}")?;

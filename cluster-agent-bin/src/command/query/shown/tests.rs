@@ -119,6 +119,10 @@ fn each_mode_says_what_it_takes_and_why_it_leaves_the_newer_ones() {
         let shown = read(&[series("*", &values)], mode, "refuse");
         assert_eq!(table(&shown)[1..], rows, "{mode}");
     }
+    assert!(
+        read(&[series("*", &values)], "max:5", "refuse")
+            .contains("max:5: the largest of the 5 newest complete points, of which 3 are there\n")
+    );
     let over = read(&[series("*", &values[..3])], "penultimate", "refuse");
     assert_eq!(
         table(&over)[2],
