@@ -105,7 +105,11 @@ impl ApiError {
 
 /// An error and its causes on one line, for places that keep only a text. Some libraries
 /// say their cause as well as naming it: what has been said is not said again.
-#[cfg(any(feature = "access", feature = "registration"))]
+#[cfg(any(
+    feature = "access",
+    feature = "registration",
+    all(test, feature = "kept")
+))]
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |said, cause| {

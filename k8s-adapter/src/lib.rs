@@ -42,10 +42,13 @@
 //! - feature `autoscalers`: `watch_autoscalers` tells what all autoscalers of a cluster ask
 //!   for: `demands_of` one of them, and the `Change` of a `DemandIndex`; an `Autoscaler`
 //!   does with a reading what the cluster's would.
+//! - feature `kept`: `KeptMetrics` keeps what is known of each metric in ConfigMaps, and
+//!   tells every replica what another has written.
 //!
 //! It never fetches a metric. The only objects of the cluster that it changes are the
-//! server's own APIService and Secret, by a `Registration`. It leaves the version of
-//! Kubernetes to whoever uses it: enable one of the version features of `k8s-openapi`.
+//! server's own: APIService and Secret by a `Registration`, and the ConfigMaps of
+//! `KeptMetrics`. It leaves the version of Kubernetes to whoever uses it: enable one of
+//! the version features of `k8s-openapi`.
 
 mod api_error;
 #[cfg(feature = "access")]
@@ -58,6 +61,8 @@ mod hpa_rule;
 mod in_cluster;
 #[cfg(feature = "autoscalers")]
 mod index;
+#[cfg(feature = "kept")]
+mod kept;
 #[cfg(feature = "autoscalers")]
 mod label_selector;
 #[cfg(feature = "registration")]
@@ -88,4 +93,11 @@ pub use crate::{
     index::{Change, DemandIndex},
     label_selector::InvalidLabelSelector,
     watch::{Watched, watch_autoscalers},
+};
+
+#[cfg(feature = "kept")]
+pub use crate::kept::{
+    Failure, InvalidKeptPlace, KeptChange, KeptChanges, KeptError, KeptMetric, KeptMetrics,
+    KeptObjects, KeptPlace, KeptPolicy, KeptValue, KeptWatched, KeptWritten, Known, ObjectChange,
+    Unreadable, UnreadableEntry,
 };
