@@ -45,7 +45,7 @@ pub(super) fn check(
 fn told(text: &str, variables: &Variables) -> Vec<(Option<usize>, Told)> {
     let template = QueryTemplate::written(text);
     if let Err(wrong) = &template
-        && let Some(place) = wrong.variable()
+        && let Some(place) = wrong.place()
     {
         return vec![(Some(place), Told::Mistake(wrong.to_string()))];
     }

@@ -16,7 +16,7 @@ fuzz_target!(|text: &str| {
     let places = 1..=written.chars().count() + 1;
     let template = match QueryTemplate::written(written) {
         Ok(template) => template,
-        Err(why) => return assert!(why.variable().is_none_or(|at| places.contains(&at))),
+        Err(why) => return assert!(why.place().is_none_or(|at| places.contains(&at))),
     };
     let resolved = match template.resolve(|_| Ok::<_, Infallible>(value)) {
         Ok(query) => query,

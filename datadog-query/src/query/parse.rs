@@ -234,12 +234,8 @@ impl Parser<'_> {
                 }
                 self.series(Some(name.to_owned()))
             }
-            Some('{') => {
-                self.at = begin;
-                self.series(None)
-            }
             // A variable by itself stands for a number.
-            _ if begin.variable() == Some(name) => {
+            next if next != Some('{') && begin.variable() == Some(name) => {
                 self.at = end;
                 Ok(Expression::Number(name.to_owned()))
             }

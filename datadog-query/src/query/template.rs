@@ -82,7 +82,7 @@ pub enum Unresolved<E: std::error::Error + 'static> {
 impl InvalidTemplate {
     /// The character at which the variable begins that is wrong, if one is.
     #[must_use]
-    pub fn variable(&self) -> Option<usize> {
+    pub fn place(&self) -> Option<usize> {
         match self {
             Self::Query(_) => None,
             Self::Unclosed(place) | Self::Unknown { place, .. } => Some(*place),
