@@ -275,6 +275,24 @@ fn where_each_endpoint_stands_can_be_asked() {
     };
     let expected = [failing, in_use(Some(7)), Standing::Spare];
     assert_eq!(standings().collect::<Vec<_>>(), expected);
+
+    // The second one is in use since the first failed, though it has been good for longer.
+    world.becomes([WELL; 3]);
+    assert!(ask(&client, 37).is_ok());
+    world.becomes([BROKEN, WELL, WELL]);
+    assert!(ask(&client, 50).is_ok());
+    assert_eq!(standings().nth(1), Some(in_use(Some(50))));
+}
+
+#[test]
+fn a_call_that_was_given_up_tells_nothing_of_the_endpoint() {
+    let world = World::of([BROKEN, WELL, WELL]);
+    let client = world.client(2);
+    assert!(ask(&client, 0).is_ok());
+    world.turns();
+    world.becomes([Err(ExchangeError::GivenUp), WELL, WELL]);
+    assert!(ask(&client, 30).is_err());
+    assert_eq!((world.turns(), client.endpoint()), (vec![], &endpoint(1)));
 }
 
 #[test]
