@@ -104,7 +104,10 @@ impl BatchLimits {
     /// How much of it a query takes.
     pub(crate) fn cost(&self, query: &Query) -> usize {
         match self.version {
-            ApiVersion::V1 => escaped(query.text()).len() + EACH,
+            ApiVersion::V1 => {
+                let pieces = utf8_percent_encode(query.text(), ESCAPED);
+                pieces.map(str::len).sum::<usize>() + EACH
+            }
             ApiVersion::V2 => v2::cost(query),
         }
     }
