@@ -9,11 +9,11 @@ mod series;
 mod tests;
 
 pub use self::cursor::Mistake;
-pub(super) use self::known::is_metric;
 use self::{
     cursor::Cursor,
     known::{is_aggregator, is_function},
 };
+pub(super) use self::{filter::is_word, known::is_metric};
 use super::tree::{Argument, Expression, NamedValue, Operator, Quoted};
 
 /// What was read, and what is doubtful about it.

@@ -147,7 +147,8 @@ impl QueryTemplate {
     /// The query in which each variable has its value.
     ///
     /// A value stays one word, so that it never makes another query of this one: in a scope
-    /// it is what a tag may hold, elsewhere a number or a name.
+    /// it is what a tag may hold, elsewhere a number or a name, and nowhere a word of the
+    /// language such as `or`.
     ///
     /// # Errors
     ///
@@ -170,13 +171,13 @@ impl QueryTemplate {
                 place: place(),
                 why,
             })?;
-            let value = value.as_ref();
-            value::check(value, before).map_err(|why| Unresolved::Value {
+            let (value, after) = (value.as_ref(), &self.text[at.end..]);
+            text.push_str(&before[copied..]);
+            value::check(&text, value, after).map_err(|why| Unresolved::Value {
                 variable: variable.clone(),
                 place: place(),
                 why,
             })?;
-            text.push_str(&before[copied..]);
             text.push_str(value);
             copied = at.end;
         }

@@ -6,7 +6,7 @@ use crate::query::tree::{Filter, Symbol, Words};
 const MIXED: &str = "`}`: commas and `!` are one way to write a scope, `AND`, `OR`, `NOT` and `IN` the other, and Datadog refuses them mixed";
 
 /// What a tag is made of.
-pub(super) fn is_word(character: char) -> bool {
+pub(in crate::query) fn is_word(character: char) -> bool {
     !character.is_whitespace() && !",{}()!'\"".contains(character)
 }
 

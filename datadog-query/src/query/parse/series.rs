@@ -1,6 +1,6 @@
 //! One metric, its scope, and what is done to it.
 
-use super::{Cursor, Mistake, Parser, filter::is_word, is_metric, known::is_modifier};
+use super::{Cursor, Mistake, Parser, is_metric, is_word, known::is_modifier};
 use crate::query::tree::{Expression, Modifier, SeriesQuery};
 
 impl Parser<'_> {

@@ -1,6 +1,6 @@
 //! What may be put in for a variable.
 
-use crate::query::parse::is_metric;
+use crate::query::parse::{is_metric, is_word};
 
 /// Why a value cannot be put in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,10 +16,28 @@ pub enum InvalidValue {
         "outside of a scope a value is a name of letters, digits, `_` and `.` that begins with a letter, or a number such as 60 or 2.5"
     )]
     OutsideOfScope,
+    /// It would join or turn what stands around it.
+    #[error("there it makes `{0}`, which is a word of the query language")]
+    OfLanguage(String),
 }
 
-/// Whether a value can stand behind a part of a query and be one word there.
-pub(super) fn check(value: &str, before: &str) -> Result<(), InvalidValue> {
+/// Whether a value can stand between two parts of a query and be one word there, or a part
+/// of one.
+pub(super) fn check(before: &str, value: &str, after: &str) -> Result<(), InvalidValue> {
+    check_alone(before, value)?;
+    let begin = before.trim_end_matches(is_word).len();
+    let end = after.len() - after.trim_start_matches(is_word).len();
+    let word = [&before[begin..], value, &after[..end]].concat();
+    let is_word_of_language = ["and", "or", "not", "in", "by"]
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case(&word));
+    match is_word_of_language {
+        true => Err(InvalidValue::OfLanguage(word)),
+        false => Ok(()),
+    }
+}
+
+fn check_alone(before: &str, value: &str) -> Result<(), InvalidValue> {
     if value.is_empty() {
         return Err(InvalidValue::Empty);
     }
