@@ -122,6 +122,11 @@ impl Plan {
         }
     }
 
+    /// Forgets what was told of the limit, since the next calls go to another account.
+    pub fn forget_limit(&mut self) {
+        self.budget.forget();
+    }
+
     /// How many calls of other kinds than queries may go out at `now`, `most` at most. They
     /// count as gone, and each is [`looked_up`](Self::looked_up) when it is answered.
     pub fn look_ups(&mut self, most: u32, now: OffsetDateTime) -> u32 {

@@ -1,6 +1,6 @@
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
-use datadog_query::{Aggregator, Rollup};
+use datadog_query::{Aggregator, Answers, BatchLimits, Budget, Error, Rollup};
 use proptest::prelude::*;
 use time::{Duration, macros::datetime};
 
@@ -198,6 +198,58 @@ fn a_turn_is_told_once_and_names_who_asks() {
         None
     );
     assert_eq!(ledger.record(&query("rps"), value(2.0, 90), at(90)), None);
+}
+
+#[test]
+fn what_a_cause_says_besides_its_kind_makes_no_turn() {
+    let failed = |status, text: &str| {
+        let error = Error::Server {
+            host: "api.datadoghq.eu".to_owned(),
+            status,
+            text: text.to_owned(),
+        };
+        Answer::NoValue(NoValue::Failed(Arc::new(error)))
+    };
+    let mut ledger = ledger().demanding("shop/web", "shop/rps");
+    let turn = ledger.record(&query("rps"), failed(500, "request 7f3a"), at(0));
+    assert!(turn.is_some());
+    let turn = ledger.record(&query("rps"), failed(503, "request 91c0"), at(30));
+    assert_eq!(turn, None);
+    // The refusal has the newest.
+    let told = ledger.told("shop/rps", 30).unwrap_err();
+    assert!(told.contains("request 91c0"), "{told}");
+    assert!(
+        ledger
+            .record(&query("rps"), Answer::UnknownMetric, at(60))
+            .is_some()
+    );
+}
+
+#[test]
+fn what_goes_to_datadog_does_not_go_again_before_it_is_due() {
+    let mut ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .demanding("shop/web", "shop/depth");
+    let limits = BatchLimits::default();
+    let mut plan = Plan::new(Duration::seconds(30), limits, Budget::keeping_free(10), 1);
+    let mut asked = |ledger: &mut Ledger, seconds| {
+        let calls = ledger.next(&mut plan, at(seconds)).calls;
+        plan.answered(&Answers::default(), at(seconds));
+        calls
+            .into_iter()
+            .map(|call| call.queries.into_iter().collect::<BTreeSet<_>>())
+            .collect::<Vec<_>>()
+    };
+    let both = BTreeSet::from([query("rps"), query("depth")]);
+    assert_eq!(asked(&mut ledger, 0), [both.clone()]);
+    ledger.record(&query("rps"), value(1.0, -30), at(1));
+    ledger.record(&query("depth"), value(1.0, -30), at(1));
+    assert_eq!(asked(&mut ledger, 29), []);
+    assert_eq!(asked(&mut ledger, 32), [both]);
+    // Half of each call, and a call in 32 seconds.
+    let each = ledger.cost(&metric("shop/rps")).unwrap();
+    assert!((each - 0.5 * 3600.0 / 32.0).abs() < 1e-9, "{each}");
+    assert_eq!(ledger.cost(&metric("shop/other")), None);
 }
 
 #[test]
