@@ -107,6 +107,7 @@ impl ApiError {
 /// say their cause as well as naming it: what has been said is not said again.
 #[cfg(any(
     feature = "access",
+    feature = "election",
     feature = "registration",
     all(test, feature = "kept")
 ))]
@@ -143,7 +144,7 @@ mod tests {
         );
     }
 
-    #[cfg(any(feature = "access", feature = "registration"))]
+    #[cfg(any(feature = "access", feature = "election", feature = "registration"))]
     #[test]
     fn a_chain_tells_every_cause_once() {
         #[derive(Debug, thiserror::Error)]

@@ -44,15 +44,18 @@
 //!   does with a reading what the cluster's would.
 //! - feature `kept`: `KeptMetrics` keeps what is known of each metric in ConfigMaps, and
 //!   tells every replica what another has written.
+//! - feature `election`: an `Election` says which of several replicas leads.
 //!
 //! It never fetches a metric. The only objects of the cluster that it changes are the
-//! server's own: APIService and Secret by a `Registration`, and the ConfigMaps of
-//! `KeptMetrics`. It leaves the version of Kubernetes to whoever uses it: enable one of
-//! the version features of `k8s-openapi`.
+//! server's own: APIService and Secret by a `Registration`, the ConfigMaps of
+//! `KeptMetrics`, and the Lease of an `Election`. It leaves the version of Kubernetes to
+//! whoever uses it: enable one of the version features of `k8s-openapi`.
 
 mod api_error;
 #[cfg(feature = "access")]
 mod auth;
+#[cfg(feature = "election")]
+mod election;
 #[cfg(feature = "autoscalers")]
 mod hpa;
 #[cfg(feature = "autoscalers")]
@@ -79,6 +82,9 @@ pub use crate::auth::{
     AuthenticationConfig, BearerToken, CaBundle, ClientCertificate, CurrentConfig, FrontProxy,
     InvalidAuthenticationConfig, InvalidCaBundle, RequestHeader, SubjectAccess, keep_current,
 };
+
+#[cfg(feature = "election")]
+pub use crate::election::{Election, ElectionSettings, InvalidElection, Leadership, Timing};
 
 #[cfg(feature = "registration")]
 pub use crate::registration::{InvalidServiceName, Registration, ServiceName, api_service};

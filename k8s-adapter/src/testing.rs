@@ -2,7 +2,7 @@
 
 #[cfg(any(feature = "access", feature = "registration"))]
 mod clock;
-#[cfg(any(feature = "access", feature = "autoscalers"))]
+#[cfg(any(feature = "access", feature = "autoscalers", feature = "election"))]
 mod server;
 
 use time::{OffsetDateTime, macros::datetime};
@@ -11,7 +11,7 @@ use time::{OffsetDateTime, macros::datetime};
 pub(crate) use self::clock::TestClock;
 #[cfg(feature = "access")]
 pub(crate) use self::server::Asked;
-#[cfg(any(feature = "access", feature = "autoscalers"))]
+#[cfg(any(feature = "access", feature = "autoscalers", feature = "election"))]
 pub(crate) use self::server::api_server;
 
 /// The time of the tests.
