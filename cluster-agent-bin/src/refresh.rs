@@ -7,7 +7,9 @@ mod tests;
 
 use std::{collections::BTreeSet, convert::Infallible, pin::Pin};
 
-use datadog_query::{Answers, Client, Error, Exchange, MetricName, NoValue, Query, Window};
+use datadog_query::{
+    Answers, Client, Endpoint, Error, Exchange, MetricName, NoValue, Query, Window,
+};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use metrics_store::{Answer, Call, Existence, Plan, Store};
 use provider_api::Clock;
@@ -34,6 +36,10 @@ pub(crate) struct Refresh<S> {
     /// How far back a query looks.
     window: Duration,
     plan: Plan,
+    /// Whose limit the plan knows,
+    endpoint: Endpoint,
+    /// and when one before it is tried again, which that limit does not keep waiting.
+    retry_at: Option<OffsetDateTime>,
     existence: Existence,
     /// The names that Datadog is asked for now.
     looked_up: BTreeSet<MetricName>,
@@ -62,6 +68,8 @@ impl<S: Exchange + 'static> Refresh<S> {
     ) -> Self {
         Self {
             store,
+            endpoint: client.endpoint().clone(),
+            retry_at: None,
             client,
             window,
             plan,
@@ -92,6 +100,9 @@ impl<S: Exchange + 'static> Refresh<S> {
 
     /// Makes the calls that are due at `now`. Returns how long there are no others.
     fn send(&mut self, now: OffsetDateTime) -> Duration {
+        if self.retry_at.take_if(|at| *at <= now).is_some() {
+            self.plan.forget_limit();
+        }
         let next = self.store.next(&mut self.plan, now);
         if let Some(strain) = next.strain {
             report::strain(strain);
@@ -102,7 +113,8 @@ impl<S: Exchange + 'static> Refresh<S> {
             self.under_way
                 .push(Box::pin(async move { Came::Answers(values.await, now) }));
         }
-        next.again - now
+        let again = self.retry_at.map_or(next.again, |at| at.min(next.again));
+        again - now
     }
 
     fn take_in(&mut self, came: Came, now: OffsetDateTime) {
@@ -118,9 +130,14 @@ impl<S: Exchange + 'static> Refresh<S> {
             calls = answers.calls,
             "asked Datadog"
         );
+        if self.client.endpoint() != &self.endpoint {
+            self.endpoint = self.client.endpoint().clone();
+            self.plan.forget_limit();
+        }
         let resumes = self.plan.answered(&answers, now);
         if let Some(resumes) = resumes {
             report::refused(resumes - now);
+            self.retry_at = self.client.retry_at();
         }
         let mut silent = Vec::new();
         for (query, answer) in answers.by_query {

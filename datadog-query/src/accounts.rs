@@ -8,7 +8,11 @@ use std::{
 use time::OffsetDateTime;
 
 use crate::{
-    account::Account, endpoint::Endpoint, error::Error, exchange::ExchangeError, health::Health,
+    account::Account,
+    endpoint::Endpoint,
+    error::Error,
+    exchange::ExchangeError,
+    health::{Failure, Health},
 };
 
 /// Where an endpoint stands among the others.
@@ -97,6 +101,13 @@ impl Accounts {
         &self.accounts[in_use(&self.health()).unwrap_or(0)]
     }
 
+    /// When one before the one in use is tried again.
+    pub(crate) fn retry_at(&self) -> Option<OffsetDateTime> {
+        let health = self.health();
+        let before = health.iter().map_while(Health::failure);
+        before.map(Failure::retry_at).min()
+    }
+
     /// The account that a call goes to which has failed with these in vain: the first one that
     /// may be asked, and then those that fail, so that no call is given up before it has asked
     /// everyone.
@@ -165,16 +176,16 @@ impl Accounts {
         let health = self.health();
         let in_use = in_use(&health);
         let standing = |(index, account): (usize, &Account)| {
-            let standing = match &health[index] {
-                Health::Failing(failure) => Standing::Failing {
+            let standing = match health[index].failure() {
+                Some(failure) => Standing::Failing {
                     since: failure.since,
                     cause: Arc::clone(&failure.cause),
                     retry_at: failure.retry_at(),
                 },
-                Health::Untried | Health::Good { .. } if in_use == Some(index) => Standing::InUse {
+                None if in_use == Some(index) => Standing::InUse {
                     since: health[..=index].iter().filter_map(Health::since).max(),
                 },
-                Health::Untried | Health::Good { .. } => Standing::Spare,
+                None => Standing::Spare,
             };
             (account.endpoint.clone(), standing)
         };
@@ -188,5 +199,5 @@ impl Accounts {
 }
 
 fn in_use(health: &[Health]) -> Option<usize> {
-    health.iter().position(|health| !health.is_failing())
+    health.iter().position(|health| health.failure().is_none())
 }

@@ -115,6 +115,16 @@ impl Budget {
         Self { phase, ..self }
     }
 
+    /// Forgets what was told of the limit, since the next calls go to another account.
+    pub fn forget(&mut self) {
+        *self = Self {
+            reserve: self.reserve,
+            phase: self.phase,
+            under_way: self.under_way,
+            ..Self::keeping_free(0)
+        };
+    }
+
     /// How many calls may go out at `now`.
     #[must_use]
     pub fn allowance(&self, now: OffsetDateTime) -> Allowance {

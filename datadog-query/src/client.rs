@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Map;
+use time::OffsetDateTime;
 use tower::ServiceExt;
 
 use crate::{
@@ -89,6 +90,13 @@ impl<S> Client<S> {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.accounts.in_use().endpoint
+    }
+
+    /// When one call tries an endpoint again that comes before the one in use;
+    /// nothing where none does.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<OffsetDateTime> {
+        self.accounts.retry_at()
     }
 
     /// The endpoints in the order in which they are to be asked, and what is

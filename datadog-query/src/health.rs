@@ -55,8 +55,11 @@ impl Failure {
 }
 
 impl Health {
-    pub(crate) fn is_failing(&self) -> bool {
-        matches!(self, Self::Failing(_))
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failing(failure) => Some(failure),
+            Self::Untried | Self::Good { .. } => None,
+        }
     }
 
     /// Whether it may be asked: always while nothing speaks against it, and one call each time
@@ -147,10 +150,7 @@ mod tests {
     }
 
     fn retry_at(health: &Health) -> Option<OffsetDateTime> {
-        match health {
-            Health::Failing(failure) => Some(failure.retry_at()),
-            Health::Untried | Health::Good { .. } => None,
-        }
+        health.failure().map(Failure::retry_at)
     }
 
     /// The seconds at which it is tried again, if each try fails.
@@ -244,7 +244,7 @@ mod tests {
                         false => drop(health.failed(cause(502), at(second))),
                     }
                 }
-                prop_assert_eq!(health.is_failing(), fails);
+                prop_assert_eq!(health.failure().is_some(), fails);
                 prop_assert_eq!(retry_at(&health).is_some(), fails);
             }
         }

@@ -32,6 +32,8 @@ impl<S: Exchange + 'static> Refresh<S> {
 struct Scene {
     store: Store,
     datadog: Arc<Simulator>,
+    /// The Datadog of another site, which is asked where that one fails.
+    other: Arc<Simulator>,
     clock: WallClock,
 }
 
@@ -44,11 +46,15 @@ impl Scene {
             rollup,
         };
         let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
-        let series = json!([{ "metric": "nginx.requests", "tags": { "app": "web" }, "shape": { "constant": 7 } }]);
-        let scenario: Scenario = serde_json::from_value(json!({ "series": series })).unwrap();
+        let datadog = |value| {
+            let series = json!([{ "metric": "nginx.requests", "tags": { "app": "web" }, "shape": { "constant": value } }]);
+            let scenario: Scenario = serde_json::from_value(json!({ "series": series })).unwrap();
+            Arc::new(Simulator::new(scenario, clock.now()))
+        };
         Self {
             store: Store::new(template, policy, Arc::new(clock)),
-            datadog: Arc::new(Simulator::new(scenario, clock.now())),
+            datadog: datadog(7),
+            other: datadog(8),
             clock,
         }
     }
@@ -71,13 +77,20 @@ impl Scene {
     }
 
     fn refresh(&self) -> Refresh<impl Exchange + use<>> {
-        let (datadog, clock) = (Arc::clone(&self.datadog), self.clock);
+        let (datadog, other) = (Arc::clone(&self.datadog), Arc::clone(&self.other));
+        let clock = self.clock;
         let exchange = tower::service_fn(move |request: Request<Bytes>| {
-            let answer = datadog.answer(&request, clock.now());
+            let asked = match request.uri().host() {
+                Some("api.datadoghq.eu") => &datadog,
+                _ => &other,
+            };
+            let answer = asked.answer(&request, clock.now());
             async { Ok::<_, ExchangeError>(answer.response) }
         });
-        let keys = Keys::new(&"api-key".into(), &"app-key".into()).unwrap();
-        let client = Client::new(Endpoint::of_site("datadoghq.eu").unwrap(), keys, exchange);
+        let keys = || Keys::new(&"api-key".into(), &"app-key".into()).unwrap();
+        let site = |site| Endpoint::of_site(site).unwrap();
+        let client = Client::new(site("datadoghq.eu"), keys(), exchange)
+            .or_at(site("datadoghq.com"), keys());
         Refresh::new(
             self.store.clone(),
             client,
@@ -164,4 +177,27 @@ async fn a_reached_limit_is_waited_out_and_then_asked_for_with_one_call() {
         assert_eq!(scene.told(metric), Ok("7".to_owned()));
     }
     assert_eq!(scene.calls_to("/api/v1/query"), 3);
+}
+
+#[tokio::test]
+async fn a_limit_of_one_endpoint_does_not_keep_another_waiting() {
+    let scene = Scene::new();
+    let metric = scene.demand("nginx.requests", "app=web");
+    let mut refresh = scene.refresh();
+    for (datadog, answer) in [
+        (&scene.datadog, "bad_gateway"),
+        (&scene.other, "too_many_requests_at_edge"),
+    ] {
+        let faults = json!([{ "answer": answer }]);
+        datadog.set_faults(serde_json::from_value(faults).unwrap());
+    }
+    refresh.after(Duration::ZERO).await;
+    let told = scene.told(&metric).unwrap_err();
+    assert!(told.contains("its rate limit is reached"), "{told}");
+    scene.datadog.set_faults(Vec::new());
+    // A limit that nothing is told of is waited out for a minute, and an endpoint that failed is
+    // tried again after half of one.
+    refresh.after(Duration::seconds(40)).await;
+    assert_eq!(scene.told(&metric), Ok("7".to_owned()));
+    assert_eq!(scene.other.calls().len(), 1);
 }

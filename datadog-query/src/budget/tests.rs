@@ -48,6 +48,20 @@ fn one_call_finds_out_what_is_left() {
 }
 
 #[test]
+fn of_another_account_one_call_finds_out_what_is_left() {
+    let fresh = Budget::keeping_free(10);
+    let mut used_up = told(10, &limit(1600, 0, 3600));
+    let mut refused = Budget::keeping_free(10);
+    refused.spend(1, START);
+    refused.refused(1, Some(Duration::from_secs(3600)), START);
+    for budget in [&mut used_up, &mut refused] {
+        assert!(wait(budget, at(1.0)) > 3000.0);
+        budget.forget();
+        assert_eq!(budget.allowance(at(1.0)), fresh.allowance(at(1.0)));
+    }
+}
+
+#[test]
 fn what_is_left_is_spread_over_the_time_that_is_left() {
     for (left, reset, apart) in [(1600, 3600, 2.5), (520, 1800, 5.0), (180, 1800, 90.0)] {
         let budget = told(10, &limit(1600, left, reset));
