@@ -246,7 +246,7 @@ mod tests {
         };
         let client = client(Ok((403, refused)));
         let batch = Batch::of(Query::written("avg:a{*}").unwrap());
-        let window = Window::ending(time::OffsetDateTime::UNIX_EPOCH, std::time::Duration::ZERO);
+        let window = Window::ending(OffsetDateTime::UNIX_EPOCH, std::time::Duration::ZERO);
         assert_eq!(
             scope(block_on(client.ask(&batch, window)).unwrap_err()),
             "timeseries_query"
