@@ -1,8 +1,8 @@
 //! The one place where the demands of Kubernetes enter the store.
 
 use futures_util::{Stream, StreamExt};
-use k8s_adapter::{ApiError, Change, Demand, Watched};
-use metrics_store::{Key, Store};
+use k8s_adapter::{ApiError, Change, Circumstances, Demand, Watched};
+use metrics_store::{Key, Store, Wishes};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
@@ -33,9 +33,17 @@ pub(crate) async fn follow(watch: impl Stream<Item = Watched>, store: &Store, ne
 /// goes from one autoscaler to another is never forgotten in between.
 pub(crate) fn apply(change: Change, store: &Store, news: &Notify) {
     let mut is_news = false;
-    for demand in change.added {
-        let key = key(demand);
-        match store.demand(key.clone()) {
+    for asking in change.added {
+        let Circumstances {
+            annotations,
+            is_at_zero,
+        } = asking.circumstances;
+        let key = key(asking.demand);
+        let (wishes, invalid) = Wishes::read(&*annotations, is_at_zero);
+        for why in invalid {
+            warn!("{key}: {why}; it is as if it were not there");
+        }
+        match store.demand(key.clone(), &wishes) {
             Ok(new) => is_news |= new,
             Err(why) => warn!("{key}: it cannot be asked of Datadog: {why}"),
         }

@@ -107,8 +107,12 @@ impl<S: Exchange + 'static> Refresh<S> {
         if let Some(strain) = next.strain {
             report::strain(strain);
         }
-        let window = Window::ending(now, self.window.unsigned_abs());
-        for Call { queries, .. } in next.calls {
+        for call in next.calls {
+            let Call {
+                queries, look_back, ..
+            } = call;
+            // What may be served has to be asked for.
+            let window = Window::ending(now, self.window.max(look_back).unsigned_abs());
             let values = self.client.values(queries, window, now);
             self.under_way
                 .push(Box::pin(async move { Came::Answers(values.await, now) }));

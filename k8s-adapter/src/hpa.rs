@@ -1,5 +1,7 @@
 //! What a Horizontal Pod Autoscaler asks for.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use k8s_openapi::api::autoscaling::v2::{ExternalMetricSource, HorizontalPodAutoscaler};
 use provider_api::{ExternalMetric, InvalidName, ObjectReference};
 
@@ -15,6 +17,15 @@ pub struct Demand {
     pub asker: ObjectReference,
     /// The metric, as the autoscaler will ask for it over the metrics API.
     pub metric: ExternalMetric,
+}
+
+/// How an object asks, whatever it asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// What it wishes of its metrics: its annotations of some prefix, without it.
+    pub annotations: Arc<BTreeMap<String, String>>,
+    /// Whether it may have no replicas, and has none now.
+    pub is_at_zero: bool,
 }
 
 /// A metric of an object that nobody can serve as it is written. Its message
@@ -48,6 +59,8 @@ pub enum Unservable {
 pub struct Asked {
     /// The object that asks.
     pub asker: ObjectReference,
+    /// How it asks.
+    pub circumstances: Circumstances,
     /// Its demands in the order of the object, each once.
     pub demands: Vec<Demand>,
     /// What cannot be made a demand.
@@ -56,10 +69,14 @@ pub struct Asked {
 
 /// What the autoscaler asks for: its external metrics, whatever else it
 /// watches. An object that is being deleted asks until it is gone.
-pub fn demands_of(hpa: &HorizontalPodAutoscaler) -> Asked {
+pub fn demands_of(hpa: &HorizontalPodAutoscaler, prefix: &str) -> Asked {
     let asker = reference_to(hpa);
     let mut asked = Asked {
         asker: asker.clone(),
+        circumstances: Circumstances {
+            annotations: Arc::new(wishes_of(hpa, prefix)),
+            is_at_zero: is_at_zero(hpa),
+        },
         demands: Vec::new(),
         problems: Vec::new(),
     };
@@ -94,6 +111,25 @@ pub fn demands_of(hpa: &HorizontalPodAutoscaler) -> Asked {
 
 /// The object's name. A manifest that was never sent to a cluster may leave out
 /// the namespace, which then is the one that `kubectl` would put it into.
+/// The annotations of an autoscaler that begin with `prefix`, without it.
+pub fn wishes_of(hpa: &HorizontalPodAutoscaler, prefix: &str) -> BTreeMap<String, String> {
+    let annotations = hpa.metadata.annotations.iter().flatten();
+    let wishes = annotations.filter_map(|(name, text)| {
+        let name = name.strip_prefix(prefix)?;
+        Some((name.to_owned(), text.clone()))
+    });
+    wishes.collect()
+}
+
+fn is_at_zero(hpa: &HorizontalPodAutoscaler) -> bool {
+    let least = hpa.spec.as_ref().and_then(|spec| spec.min_replicas);
+    let now = hpa
+        .status
+        .as_ref()
+        .and_then(|status| status.current_replicas);
+    (least, now) == (Some(0), Some(0))
+}
+
 pub(crate) fn reference_to(hpa: &HorizontalPodAutoscaler) -> ObjectReference {
     ObjectReference {
         kind: KIND.into(),
@@ -123,6 +159,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    const PREFIX: &str = "metrics.example/";
 
     fn hpa(metrics: &Value) -> HorizontalPodAutoscaler {
         serde_json::from_value(json!({
@@ -165,12 +203,15 @@ mod tests {
             "selector": {"matchLabels": {"kube_container_name": "nginx"}},
         }));
         let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}});
-        let asked = demands_of(&hpa(&json!([
-            rate,
-            cpu,
-            external(&json!({"name": "queue"})),
-            rate
-        ])));
+        let asked = demands_of(
+            &hpa(&json!([
+                rate,
+                cpu,
+                external(&json!({"name": "queue"})),
+                rate
+            ])),
+            PREFIX,
+        );
         let demands = vec![
             demand("nginx.net.request_per_s", "kube_container_name=nginx"),
             demand("queue", ""),
@@ -179,6 +220,7 @@ mod tests {
             asked,
             Asked {
                 asker: nginxext(),
+                circumstances: Circumstances::default(),
                 demands,
                 problems: vec![]
             }
@@ -187,13 +229,16 @@ mod tests {
 
     #[test]
     fn a_metric_that_cannot_be_served_is_told_with_its_mend_and_spoils_no_other() {
-        let asked = demands_of(&hpa(&json!([
-            external(
-                &json!({"name": "a", "selector": {"matchExpressions": [{"key": "x", "operator": "Gt", "values": ["1"]}]}})
-            ),
-            external(&json!({"name": "b/c"})),
-            external(&json!({"name": "queue"})),
-        ])));
+        let asked = demands_of(
+            &hpa(&json!([
+                external(
+                    &json!({"name": "a", "selector": {"matchExpressions": [{"key": "x", "operator": "Gt", "values": ["1"]}]}})
+                ),
+                external(&json!({"name": "b/c"})),
+                external(&json!({"name": "queue"})),
+            ])),
+            PREFIX,
+        );
         assert_eq!(asked.demands, [demand("queue", "")]);
         let messages: Vec<_> = asked.problems.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -216,16 +261,43 @@ mod tests {
             "namespace": "shop", "name": "nginxext", "deletionTimestamp": "2026-01-02T03:04:05Z",
         }))
         .unwrap();
-        assert_eq!(demands_of(&leaving).demands, [demand("queue", "")]);
+        assert_eq!(demands_of(&leaving, PREFIX).demands, [demand("queue", "")]);
+    }
+
+    #[test]
+    fn an_object_tells_what_it_wishes_and_that_it_has_no_replicas() {
+        let mut idle = hpa(&json!([external(&json!({"name": "queue"}))]));
+        idle.metadata.annotations = Some(BTreeMap::from([
+            ("metrics.example/hold".to_owned(), "5m".to_owned()),
+            (
+                "kubectl.kubernetes.io/last-applied-configuration".to_owned(),
+                "{}".to_owned(),
+            ),
+        ]));
+        let wishing = |is_at_zero| Circumstances {
+            annotations: Arc::new(BTreeMap::from([("hold".to_owned(), "5m".to_owned())])),
+            is_at_zero,
+        };
+        assert_eq!(demands_of(&idle, PREFIX).circumstances, wishing(false));
+        idle.status =
+            serde_json::from_value(json!({"desiredReplicas": 0, "currentReplicas": 0})).unwrap();
+        assert_eq!(
+            demands_of(&idle, PREFIX).circumstances,
+            wishing(false),
+            "it may not have none"
+        );
+        idle.spec.as_mut().unwrap().min_replicas = Some(0);
+        assert_eq!(demands_of(&idle, PREFIX).circumstances, wishing(true));
     }
 
     #[test]
     fn an_object_without_metrics_asks_for_nothing() {
         let nothing = Asked {
             asker: nginxext(),
+            circumstances: Circumstances::default(),
             demands: vec![],
             problems: vec![],
         };
-        assert_eq!(demands_of(&hpa(&Value::Null)), nothing);
+        assert_eq!(demands_of(&hpa(&Value::Null), PREFIX), nothing);
     }
 }

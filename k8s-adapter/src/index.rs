@@ -1,10 +1,10 @@
 //! Who asks for what now, and what changed.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use provider_api::ObjectReference;
 
-use crate::{Asked, Demand, Problem};
+use crate::{Asked, Circumstances, Demand, Problem};
 
 /// All objects that ask for metrics, as far as events have told.
 ///
@@ -19,13 +19,22 @@ pub struct DemandIndex {
 /// What an event changed, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Demands that were not there before.
-    pub added: Vec<Demand>,
+    /// Demands that were not there before, or not so.
+    pub added: Vec<Asking>,
     /// Demands that are there no longer.
     pub removed: Vec<Demand>,
     /// Problems that were not told before, so that an object whose status
     /// changes every few seconds does not repeat them.
     pub problems: Vec<Problem>,
+}
+
+/// A demand, and how its object asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// The demand.
+    pub demand: Demand,
+    /// How its object asks.
+    pub circumstances: Circumstances,
 }
 
 impl Change {
@@ -77,17 +86,22 @@ impl DemandIndex {
 }
 
 fn change(before: &[Asked], now: &[&Asked]) -> Change {
-    let demanded: BTreeSet<_> = before.iter().flat_map(|asked| &asked.demands).collect();
-    let demands: BTreeSet<_> = now.iter().flat_map(|asked| &asked.demands).collect();
+    let demanded: BTreeMap<_, _> = before.iter().flat_map(askings).collect();
+    let demands: BTreeMap<_, _> = now.iter().copied().flat_map(askings).collect();
     let told: Vec<_> = before.iter().flat_map(|asked| &asked.problems).collect();
     let problems = now.iter().flat_map(|asked| &asked.problems);
     Change {
         added: demands
-            .difference(&demanded)
-            .map(|&demand| demand.clone())
+            .iter()
+            .filter(|(demand, circumstances)| demanded.get(*demand) != Some(circumstances))
+            .map(|(demand, circumstances)| Asking {
+                demand: (*demand).clone(),
+                circumstances: (*circumstances).clone(),
+            })
             .collect(),
         removed: demanded
-            .difference(&demands)
+            .keys()
+            .filter(|demand| !demands.contains_key(*demand))
             .map(|&demand| demand.clone())
             .collect(),
         problems: problems
@@ -97,8 +111,15 @@ fn change(before: &[Asked], now: &[&Asked]) -> Change {
     }
 }
 
+fn askings(asked: &Asked) -> impl Iterator<Item = (&Demand, &Circumstances)> {
+    let demands = asked.demands.iter();
+    demands.map(|demand| (demand, &asked.circumstances))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::{collection::vec, prelude::*};
     use provider_api::{ExternalMetric, Selector};
 
@@ -125,14 +146,22 @@ mod tests {
         let demands = metrics.iter().map(|metric| demand(asker, metric)).collect();
         Asked {
             asker: asker.clone(),
+            circumstances: Circumstances::default(),
             demands,
             problems: vec![],
         }
     }
 
+    fn asking(demand: &Demand) -> Asking {
+        Asking {
+            demand: demand.clone(),
+            circumstances: Circumstances::default(),
+        }
+    }
+
     fn added(demands: &[Demand]) -> Change {
         Change {
-            added: demands.to_vec(),
+            added: demands.iter().map(asking).collect(),
             ..Change::default()
         }
     }
@@ -154,7 +183,7 @@ mod tests {
         );
         assert_eq!(index.apply(asked(&hpa, &["y", "x"])), Change::default());
         let changed = Change {
-            added: vec![demand(&hpa, "z")],
+            added: vec![asking(&demand(&hpa, "z"))],
             removed: vec![demand(&hpa, "x")],
             problems: vec![],
         };
@@ -164,6 +193,30 @@ mod tests {
             removed(&[demand(&hpa, "y"), demand(&hpa, "z")])
         );
         assert_eq!(index.delete(&hpa), Change::default());
+    }
+
+    #[test]
+    fn an_object_that_asks_otherwise_than_before_asks_anew_and_withdraws_nothing() {
+        let mut index = DemandIndex::default();
+        let hpa = object("Hpa", "a");
+        index.apply(asked(&hpa, &["x"]));
+        let circumstances = Circumstances {
+            is_at_zero: true,
+            ..Circumstances::default()
+        };
+        let idle = Asked {
+            circumstances: circumstances.clone(),
+            ..asked(&hpa, &["x"])
+        };
+        let change = Change {
+            added: vec![Asking {
+                demand: demand(&hpa, "x"),
+                circumstances,
+            }],
+            ..Change::default()
+        };
+        assert_eq!(index.apply(idle.clone()), change);
+        assert_eq!(index.apply(idle), Change::default());
     }
 
     #[test]
@@ -270,7 +323,8 @@ mod tests {
                     }
                 };
                 let after = demands(&objects);
-                prop_assert_eq!(change.added, after.difference(&before).cloned().collect::<Vec<_>>());
+                let added: Vec<_> = change.added.into_iter().map(|asking| asking.demand).collect();
+                prop_assert_eq!(added, after.difference(&before).cloned().collect::<Vec<_>>());
                 prop_assert_eq!(change.removed, before.difference(&after).cloned().collect::<Vec<_>>());
                 let indexed: BTreeSet<_> = index.demands().cloned().collect();
                 prop_assert_eq!(indexed, after);

@@ -23,10 +23,10 @@
 //! }))?;
 //!
 //! let mut index = DemandIndex::default();
-//! let Change { added, .. } = index.apply(demands_of(&hpa));
+//! let Change { added, .. } = index.apply(demands_of(&hpa, "metrics.example/"));
 //! assert_eq!(added.len(), 1);
-//! assert_eq!(added[0].asker.to_string(), "HorizontalPodAutoscaler shop/nginxext");
-//! assert_eq!(added[0].metric.to_string(), "shop/queue.depth{queue=orders}");
+//! assert_eq!(added[0].demand.asker.to_string(), "HorizontalPodAutoscaler shop/nginxext");
+//! assert_eq!(added[0].demand.metric.to_string(), "shop/queue.depth{queue=orders}");
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
@@ -94,9 +94,9 @@ pub use crate::in_cluster::{delegated, in_cluster};
 
 #[cfg(feature = "autoscalers")]
 pub use crate::{
-    hpa::{Asked, Demand, Problem, Unservable, demands_of},
+    hpa::{Asked, Circumstances, Demand, Problem, Unservable, demands_of, wishes_of},
     hpa_rule::{Autoscaler, Condition, Decision, InvalidAutoscaler, InvalidField, Reading, Scale},
-    index::{Change, DemandIndex},
+    index::{Asking, Change, DemandIndex},
     label_selector::InvalidLabelSelector,
     watch::{Watched, watch_autoscalers},
 };

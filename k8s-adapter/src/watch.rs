@@ -28,8 +28,14 @@ pub enum Watched {
 }
 
 /// Watches the autoscalers of all namespaces for what they ask; never ends.
-pub fn watch_autoscalers(client: Client) -> impl Stream<Item = Watched> + Send {
-    let mut watch = Watch::default();
+pub fn watch_autoscalers(
+    client: Client,
+    prefix: &'static str,
+) -> impl Stream<Item = Watched> + Send {
+    let mut watch = Watch {
+        prefix,
+        ..Watch::default()
+    };
     watcher(
         Api::<HorizontalPodAutoscaler>::all(client),
         watcher::Config::default(),
@@ -41,6 +47,8 @@ pub fn watch_autoscalers(client: Client) -> impl Stream<Item = Watched> + Send {
 /// What is kept between two events.
 #[derive(Default)]
 struct Watch {
+    /// Of annotations.
+    prefix: &'static str,
     index: DemandIndex,
     /// The part of a list that has come. An autoscaler missing in a list counts
     /// as gone only when the list is complete.
@@ -59,14 +67,14 @@ impl Watch {
                 return Vec::new();
             }
             Ok(Event::InitApply(hpa)) => {
-                self.listed.push(demands_of(&hpa));
+                self.listed.push(demands_of(&hpa, self.prefix));
                 return Vec::new();
             }
             Ok(Event::InitDone) => (
                 self.index.reset(KIND, std::mem::take(&mut self.listed)),
                 true,
             ),
-            Ok(Event::Apply(hpa)) => (self.index.apply(demands_of(&hpa)), false),
+            Ok(Event::Apply(hpa)) => (self.index.apply(demands_of(&hpa, self.prefix)), false),
             Ok(Event::Delete(hpa)) => (self.index.delete(&reference_to(&hpa)), false),
             Err(error) => return vec![Watched::Failing(ApiError::of_watch(error, PERMISSION))],
         };
@@ -110,13 +118,20 @@ mod tests {
         let demands = |sign: &'static str, demands: &[Demand]| -> Vec<String> {
             demands
                 .iter()
-                .map(|Demand { asker, metric }| format!("{sign} {} {}", asker.name, metric.name()))
+                .map(|Demand { asker, metric, .. }| {
+                    format!("{sign} {} {}", asker.name, metric.name())
+                })
                 .collect()
         };
         told.iter()
             .flat_map(|told| match told {
                 Watched::Changed(change) => {
-                    [demands("+", &change.added), demands("-", &change.removed)].concat()
+                    let added: Vec<_> = change
+                        .added
+                        .iter()
+                        .map(|asking| asking.demand.clone())
+                        .collect();
+                    [demands("+", &added), demands("-", &change.removed)].concat()
                 }
                 Watched::Synced => vec!["synced".to_owned()],
                 Watched::Failing(error) => vec![error.to_string()],
@@ -178,7 +193,10 @@ mod tests {
                 }
             })
         };
-        let told: Vec<_> = watch_autoscalers(client).take(6).collect().await;
+        let told: Vec<_> = watch_autoscalers(client, "metrics.example/")
+            .take(6)
+            .collect()
+            .await;
         assert_eq!(
             lines(&told),
             [

@@ -4,6 +4,7 @@ use datadog_query::{
     Aggregator, InvalidMetricName, InvalidTag, MetricName, Query, Rollup, Scope, TagFilter,
 };
 use provider_api::{Condition, ExternalMetric, Requirement};
+use time::Duration;
 
 /// How a query is built from a metric's name and selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// The width of a bucket.
+    pub(crate) fn width(self) -> Duration {
+        Duration::seconds(self.rollup.0.get().into())
+    }
+
     /// The query for `metric`: the selector's terms become the query's scope.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use provider_api::ExternalMetric;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    Cause, Sample, State,
+    Cause, Sample, State, Told,
     plan::{Call, Life, Travel, Wanted},
 };
 
@@ -16,7 +16,32 @@ pub(crate) struct Known {
     pub(crate) state: State,
     /// The metrics that mean this query, as they are written.
     pub(crate) metrics: BTreeSet<ExternalMetric>,
+    /// What their policies say of its age; nothing, as long as there are none.
+    pub(crate) ages: Option<Ages>,
     asked: Option<Asked>,
+}
+
+/// The ages up to which a value counts, among those who read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ages {
+    pub(crate) least: Duration,
+    pub(crate) most: Duration,
+}
+
+impl Ages {
+    pub(crate) fn of(age: Duration) -> Self {
+        Self {
+            least: age,
+            most: age,
+        }
+    }
+
+    pub(crate) fn and(self, age: Duration) -> Self {
+        Self {
+            least: self.least.min(age),
+            most: self.most.max(age),
+        }
+    }
 }
 
 /// When it was asked last.
@@ -62,6 +87,25 @@ impl Known {
         self.state = std::mem::take(&mut self.state).after(answer, now);
     }
 
+    /// Another replica tells this of it. Whoever has heard something later knows better.
+    pub(crate) fn is_told(&mut self, told: Told) {
+        let heard = told.heard;
+        if self.state.heard().is_some_and(|known| known >= heard) {
+            return;
+        }
+        self.state = State::of(told);
+        // Whoever goes on from here asks for nothing at once that was asked just now.
+        if self.asked.is_none_or(|asked| asked.at < heard) {
+            self.asked = Some(Asked {
+                at: heard,
+                is_answered: true,
+                due: heard,
+                every: Duration::SECOND,
+                share: 0.0,
+            });
+        }
+    }
+
     /// When and how it is asked next.
     pub(crate) fn wanted<'a>(
         &self,
@@ -69,11 +113,17 @@ impl Known {
         life: Life,
         now: OffsetDateTime,
     ) -> Wanted<'a> {
+        let ages = self.ages.unwrap_or(Ages::of(life.max_age));
+        let life = Life {
+            max_age: ages.least,
+            ..life
+        };
         let wanted = |travel, due, deadline| Wanted {
             query,
             travel,
             due,
             deadline,
+            look_back: ages.most,
         };
         let Some(asked) = self.asked else {
             return wanted(Travel::Together, now, None);
@@ -87,7 +137,7 @@ impl Known {
         }
         match &self.state {
             // There is nothing newer before the next bucket has closed.
-            State::Fresh(sample) => {
+            State::Fresh { sample, .. } => {
                 let closes = sample.time.saturating_add(life.bucket * 2);
                 let is_near = closes <= now + life.bucket;
                 let due = if is_near { due.max(closes) } else { due };

@@ -3,15 +3,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, hash_map::Entry};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use datadog_query::{NoValue, Point, Query};
 use provider_api::{ExternalMetric, ObjectReference};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::{
-    Cause, Inexpressible, Key, Next, Plan, Policy, Round, Sample, State, Template, Unready,
-    capitals::Capitals, known::Known, plan::Life,
+    Cause, Inexpressible, Key, Next, Plan, Policy, Reading, Round, Sample, State, Template, Told,
+    Unready, Wishes, Word,
+    capitals::Capitals,
+    known::{Ages, Known},
+    plan::Life,
 };
 
 /// Who asks for which metric, and what is known of its query.
@@ -31,8 +37,28 @@ pub struct Ledger {
 
 #[derive(Debug)]
 struct Demanded {
-    askers: BTreeSet<ObjectReference>,
+    /// Who asks, and the policy of those who wish another than the usual one.
+    askers: BTreeMap<ObjectReference, Option<Arc<Policy>>>,
+    /// What they agree on, where it is not the usual one.
+    policy: Option<Arc<Policy>>,
     query: Result<Query, Inexpressible>,
+}
+
+impl Demanded {
+    /// The more careful of all policies, in each thing.
+    fn agree(&mut self, usual: &Policy) {
+        let mut policies = self.askers.values();
+        let first = policies.next().cloned().flatten();
+        self.policy = policies.fold(first, |agreed, policy| match (agreed, policy) {
+            (None, None) => None,
+            (Some(one), Some(other)) if one == *other => Some(one),
+            (one, other) => {
+                let of =
+                    |policy: Option<&Arc<Policy>>| policy.map_or(usual, |policy| policy).clone();
+                Some(Arc::new(of(one.as_ref()).and(&of(other.as_ref()))))
+            }
+        });
+    }
 }
 
 impl Ledger {
@@ -48,17 +74,26 @@ impl Ledger {
         }
     }
 
-    /// `key.asker` asks for `key.metric`. Tells whether Datadog has yet to be asked
-    /// for it.
+    /// `key.asker` asks for `key.metric`, and wishes this of it; what it wished before
+    /// counts no longer. Tells whether Datadog has yet to be asked for it.
     ///
     /// # Errors
     /// When the metric cannot be asked of Datadog. The demand stands all the
     /// same, and whoever reads the metric is told why it has no value.
-    pub fn demand(&mut self, key: Key) -> Result<bool, Inexpressible> {
+    pub fn demand(&mut self, key: Key, wishes: &Wishes) -> Result<bool, Inexpressible> {
         let Key { asker, metric } = key;
+        let usual = &self.policy;
+        let policy = Some(usual.with(wishes, self.template.width()))
+            .filter(|policy| policy != usual)
+            .map(Arc::new);
         if let Some(demanded) = self.demanded.get_mut(&metric) {
-            demanded.askers.insert(asker);
-            return demanded.query.as_ref().map(|_| false).map_err(Clone::clone);
+            demanded.askers.insert(asker, policy);
+            demanded.agree(usual);
+            let query = demanded.query.clone();
+            return query.map(|query| {
+                self.agree_on_age(&query);
+                false
+            });
         }
         let query = self.template.query(&metric);
         let answer = match &query {
@@ -70,14 +105,31 @@ impl Ledger {
             Err(why) => Err(why.clone()),
         };
         self.capitals.insert(&metric);
-        self.demanded.insert(
-            metric,
-            Demanded {
-                askers: BTreeSet::from([asker]),
-                query,
-            },
-        );
+        let demanded = Demanded {
+            askers: BTreeMap::from([(asker, policy.clone())]),
+            policy,
+            query: query.clone(),
+        };
+        self.demanded.insert(metric, demanded);
+        if let Ok(query) = &query {
+            self.agree_on_age(query);
+        }
         answer
+    }
+
+    /// A query is asked so often, and so far back, that the value lives for whoever needs
+    /// the youngest, and is there for whoever takes the oldest.
+    fn agree_on_age(&mut self, query: &Query) {
+        let Some(known) = self.known.get_mut(query) else {
+            return;
+        };
+        let ages = known.metrics.iter().filter_map(|metric| {
+            let demanded = self.demanded.get(metric)?;
+            Some(demanded.policy.as_deref().unwrap_or(&self.policy).max_age())
+        });
+        known.ages = ages.fold(None, |ages: Option<Ages>, age| {
+            Some(ages.map_or(Ages::of(age), |ages| ages.and(age)))
+        });
     }
 
     /// `key.asker` asks for `key.metric` no longer. What nobody asks for is
@@ -88,6 +140,10 @@ impl Ledger {
         };
         demanded.askers.remove(&key.asker);
         if !demanded.askers.is_empty() {
+            demanded.agree(&self.policy);
+            if let Ok(query) = demanded.query.clone() {
+                self.agree_on_age(&query);
+            }
             return;
         }
         self.capitals.remove(&key.metric);
@@ -95,14 +151,16 @@ impl Ledger {
             .demanded
             .remove(&key.metric)
             .and_then(|demanded| demanded.query.ok());
-        if let Some(query) = query
-            && let Entry::Occupied(mut known) = self.known.entry(query)
-        {
+        let Some(query) = query else {
+            return;
+        };
+        if let Entry::Occupied(mut known) = self.known.entry(query.clone()) {
             known.get_mut().metrics.remove(&key.metric);
             if known.get().metrics.is_empty() {
                 known.remove();
             }
         }
+        self.agree_on_age(&query);
     }
 
     /// All demands of the cluster are known: from now on a metric that nobody
@@ -158,7 +216,7 @@ impl Ledger {
 
     fn life(&self) -> Life {
         Life {
-            bucket: Duration::seconds(self.template.rollup.0.get().into()),
+            bucket: self.template.width(),
             max_age: self.policy.max_age(),
         }
     }
@@ -187,7 +245,7 @@ impl Ledger {
         let is = known.state.cause();
         let is_alike = match (&was, is) {
             (None, None) => true,
-            (Some(was), Some(is)) => was.is_like(is),
+            (Some(was), Some(is)) => was.reason() == is.reason(),
             _ => false,
         };
         if is_alike {
@@ -200,17 +258,43 @@ impl Ledger {
             .filter_map(|metric| self.demanded.get(metric));
         Some(Turn {
             askers: askers
-                .flat_map(|demanded| demanded.askers.iter().cloned())
+                .flat_map(|demanded| demanded.askers.keys().cloned())
                 .collect(),
             failing,
         })
     }
 
-    /// The value of `metric` at `now`.
+    /// Another replica has told this of `metric`; nothing, where nobody asks for it here.
+    pub fn adopt(&mut self, metric: &ExternalMetric, told: Told) {
+        let query = self.demanded.get(metric).map(|demanded| &demanded.query);
+        if let Some(Ok(query)) = query
+            && let Some(known) = self.known.get_mut(query)
+        {
+            known.is_told(told);
+        }
+    }
+
+    /// What there is to tell at `now` of every metric that somebody asks for.
+    pub fn words(&self, now: OffsetDateTime) -> Vec<Word> {
+        let word = |(metric, demanded): (&ExternalMetric, &Demanded)| {
+            let query = demanded.query.as_ref().ok();
+            let known = query.and_then(|query| self.known.get(query));
+            let policy = demanded.policy.as_deref().unwrap_or(&self.policy);
+            Word {
+                askers: demanded.askers.keys().cloned().collect(),
+                metric: metric.clone(),
+                query: query.cloned(),
+                told: known.and_then(|known| known.state.told(policy.max_age(), now)),
+            }
+        };
+        self.demanded.iter().map(word).collect()
+    }
+
+    /// What is served of `metric` at `now`.
     ///
     /// # Errors
-    /// Why there is none.
-    pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<&Sample, Unready> {
+    /// Why nothing is.
+    pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Reading, Unready> {
         let demanded = self.meant_by(metric)?;
         let query = demanded
             .query
@@ -220,16 +304,17 @@ impl Ledger {
             .known
             .get(query)
             .map_or(&State::Waiting, |known| &known.state);
-        if let Some(sample) = self.policy.usable(state, now) {
-            return Ok(sample);
+        let policy = demanded.policy.as_deref().unwrap_or(&self.policy);
+        if let Some(reading) = policy.reading(state, now) {
+            return Ok(reading);
         }
         let query = query.clone();
         Err(match state {
             State::Waiting => Unready::Waiting(query),
-            State::Fresh(last) => Unready::Stale {
+            State::Fresh { sample, .. } => Unready::Stale {
                 query,
-                last: last.clone(),
-                max_age: self.policy.max_age(),
+                last: sample.clone(),
+                max_age: policy.max_age(),
             },
             State::Failing { cause, last, .. } => Unready::Failing {
                 query,
@@ -260,10 +345,12 @@ impl Ledger {
     }
 
     /// Every metric that somebody asks for, with those who ask.
-    pub fn demands(&self) -> impl Iterator<Item = (&ExternalMetric, &BTreeSet<ObjectReference>)> {
+    pub fn demands(
+        &self,
+    ) -> impl Iterator<Item = (&ExternalMetric, impl Iterator<Item = &ObjectReference>)> {
         self.demanded
             .iter()
-            .map(|(metric, demanded)| (metric, &demanded.askers))
+            .map(|(metric, demanded)| (metric, demanded.askers.keys()))
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use datadog_query::{Aggregator, Point, Query, Rollup};
-//! use metrics_store::{Answer, Key, Ledger, Policy, Template};
+//! use metrics_store::{Answer, Key, Ledger, Origin, Policy, Template, Wishes};
 //! use provider_api::{ExternalMetric, ObjectReference};
 //! use time::{Duration, macros::datetime};
 //!
@@ -16,15 +16,16 @@
 //! // An autoscaler asks for a metric, so there is a query to send to Datadog.
 //! let metric = ExternalMetric::new("shop".parse()?, "nginx.requests".parse()?, "app=web".parse()?);
 //! let asker = ObjectReference { kind: "HorizontalPodAutoscaler".into(), namespace: "shop".into(), name: "web".into() };
-//! ledger.demand(Key { asker, metric: metric.clone() })?;
+//! ledger.demand(Key { asker, metric: metric.clone() }, &Wishes::default())?;
 //! let query = Query::written("avg:nginx.requests{app:web}.rollup(30)")?;
 //! assert_eq!(ledger.queries(), [query.clone()]);
 //!
 //! // Datadog answers. The value is served with its own time, until it is too old.
 //! let noon = datetime!(2026-01-02 12:00 UTC);
 //! ledger.record(&query, Answer::Value(Point { time: noon, value: 42.0 }), noon + Duration::seconds(31));
-//! let sample = ledger.read(&metric, noon + Duration::seconds(60)).map_err(|why| why.refusal(&metric))?;
-//! assert_eq!((sample.value.to_string().as_str(), sample.time), ("42", noon));
+//! let reading = ledger.read(&metric, noon + Duration::seconds(60)).map_err(|why| why.refusal(&metric))?;
+//! assert_eq!((reading.sample.value, reading.sample.time), (42.into(), noon));
+//! assert_eq!(reading.origin, Origin::Measured);
 //! assert!(ledger.read(&metric, noon + Duration::minutes(3)).is_err());
 //! # Ok(())
 //! # }
@@ -40,10 +41,13 @@ mod known;
 mod ledger;
 mod plan;
 mod policy;
+mod reason;
 mod sample;
 mod state;
 mod store;
 mod unready;
+mod wishes;
+mod word;
 
 pub use crate::{
     demand::{Inexpressible, Template},
@@ -51,9 +55,12 @@ pub use crate::{
     key::Key,
     ledger::{Answer, Ledger, Turn},
     plan::{Call, Next, Plan, Round, Strain},
-    policy::Policy,
+    policy::{Origin, Policy, Reading},
+    reason::{Reason, UnknownReason},
     sample::Sample,
     state::{Apart, Cause, State},
     store::Store,
     unready::Unready,
+    wishes::{InvalidWish, Otherwise, Unwishable, Wishes},
+    word::{Failure, Told, Word},
 };

@@ -54,6 +54,8 @@ pub struct Next {
 pub struct Call {
     /// The queries.
     pub queries: Vec<Query>,
+    /// How far back a value of theirs still counts.
+    pub look_back: Duration,
     /// When they are due again.
     pub(crate) due: OffsetDateTime,
 }
@@ -194,7 +196,7 @@ impl Plan {
             &mut again,
             now,
         );
-        let on_its_own = |one: &Wanted<'_>| vec![one.query.clone()];
+        let on_its_own = |one: &Wanted<'_>| (vec![one.query.clone()], one.look_back);
         let calls = before
             .iter()
             .map(on_its_own)
@@ -202,7 +204,7 @@ impl Plan {
             .chain(after.iter().map(on_its_own));
         let calls: Vec<_> = calls
             .take(most)
-            .map(|queries| self.call(queries, now))
+            .map(|(queries, look_back)| self.call(queries, look_back, now))
             .collect();
         self.budget.spend(number(calls.len()), now);
         if !calls.is_empty() {
@@ -220,7 +222,7 @@ impl Plan {
         most: usize,
         again: &mut OffsetDateTime,
         now: OffsetDateTime,
-    ) -> Vec<Vec<Query>> {
+    ) -> Vec<(Vec<Query>, Duration)> {
         let has_no_time = |one: &&Wanted<'_>| {
             one.deadline
                 .is_none_or(|deadline| deadline - A_MOMENT <= now)
@@ -241,8 +243,9 @@ impl Plan {
         let room = calls.saturating_mul(self.limits.queries.get());
         keep_first(&mut due, room, |one| one.deadline);
         keep_first(&mut later, room - due.len(), |one| Some(one.due));
-        let chosen = due.iter().chain(&later).map(|one| one.query.clone());
-        let (batches, too_long) = batches(chosen, self.limits);
+        let chosen = || due.iter().chain(&later);
+        let look_back = chosen().map(|one| one.look_back).max().unwrap_or_default();
+        let (batches, too_long) = batches(chosen().map(|one| one.query.clone()), self.limits);
         let mut calls: Vec<_> = batches
             .iter()
             .take(calls)
@@ -255,12 +258,16 @@ impl Plan {
             Some(call) => call.extend(too_long),
             None => calls.push(too_long),
         }
-        calls
+        calls.into_iter().map(|call| (call, look_back)).collect()
     }
 
-    fn call(&mut self, queries: Vec<Query>, now: OffsetDateTime) -> Call {
+    fn call(&mut self, queries: Vec<Query>, look_back: Duration, now: OffsetDateTime) -> Call {
         let due = now + self.period * (1.0 + JITTER * self.jitter.f64());
-        Call { queries, due }
+        Call {
+            queries,
+            look_back,
+            due,
+        }
     }
 
     /// How many calls it takes to ask for everything once.

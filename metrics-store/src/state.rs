@@ -1,26 +1,33 @@
 //! What is known of one query.
 
-use std::mem::discriminant;
+use std::sync::Arc;
 
 use datadog_query::NoValue;
 use provider_api::InvalidQuantity;
 use time::{Duration, OffsetDateTime};
 
-use crate::Sample;
+use crate::{Reason, Sample};
 
-/// What is known of one query. How old it is, is a question asked with `now`:
-/// see [`Policy::usable`](crate::Policy::usable).
+/// What is known of one query. How old it is, and so whether it is served, held or
+/// refused, is a question asked with `now`: see [`Policy::reading`](crate::Policy::reading).
 #[derive(Clone, Debug, Default)]
 pub enum State {
     /// Datadog has not answered yet.
     #[default]
     Waiting,
     /// The last answer had a value.
-    Fresh(Sample),
+    Fresh {
+        /// The value.
+        sample: Sample,
+        /// When the answer came.
+        heard: OffsetDateTime,
+    },
     /// The last answer had none.
     Failing {
         /// Why.
         cause: Cause,
+        /// When the answer came.
+        heard: OffsetDateTime,
         /// Since when it has been so, whatever the cause in between.
         since: OffsetDateTime,
         /// The last value there was.
@@ -45,7 +52,7 @@ const FIRST_WAIT: Duration = Duration::seconds(30);
 const LONGEST_WAIT: Duration = Duration::minutes(30);
 
 impl Apart {
-    fn after(before: Option<Self>, now: OffsetDateTime) -> Self {
+    pub(crate) fn after(before: Option<Self>, now: OffsetDateTime) -> Self {
         let times = before.map_or(0, |apart| apart.times).saturating_add(1);
         let doubled = 1_i32.checked_shl(times - 1).filter(|factor| *factor > 0);
         let wait = doubled.map_or(LONGEST_WAIT, |factor| FIRST_WAIT.saturating_mul(factor));
@@ -61,12 +68,12 @@ impl State {
     #[must_use]
     pub fn after(self, answer: Result<Sample, Cause>, now: OffsetDateTime) -> Self {
         let cause = match answer {
-            Ok(sample) => return Self::Fresh(sample),
+            Ok(sample) => return Self::Fresh { sample, heard: now },
             Err(cause) => cause,
         };
         let (since, last, before) = match self {
             Self::Waiting => (now, None, None),
-            Self::Fresh(sample) => (now, Some(sample), None),
+            Self::Fresh { sample, .. } => (now, Some(sample), None),
             Self::Failing {
                 since, last, apart, ..
             } => (since, last, apart),
@@ -74,6 +81,7 @@ impl State {
         let apart = cause.is_the_querys_own().then(|| Apart::after(before, now));
         Self::Failing {
             cause,
+            heard: now,
             since,
             last,
             apart,
@@ -83,8 +91,31 @@ impl State {
     /// Why the last answer had no value.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::Waiting | Self::Fresh(_) => None,
+            Self::Waiting | Self::Fresh { .. } => None,
             Self::Failing { cause, .. } => Some(cause),
+        }
+    }
+
+    /// Since when no answer has had a value, where it is so.
+    pub(crate) fn failing_since(&self) -> Option<OffsetDateTime> {
+        match self {
+            Self::Waiting | Self::Fresh { .. } => None,
+            Self::Failing { since, .. } => Some(*since),
+        }
+    }
+
+    /// Why there is nothing newer at `now`, where an answer counts for `max_age`.
+    pub(crate) fn trouble(&self, max_age: Duration, now: OffsetDateTime) -> Trouble {
+        let is_told = |heard: &OffsetDateTime| now - *heard <= max_age;
+        match self {
+            Self::Waiting => Trouble::Untold,
+            Self::Failing { cause, .. } if cause.reason() != Reason::NoData => {
+                Trouble::Error(cause.reason())
+            }
+            Self::Failing { heard, .. } | Self::Fresh { heard, .. } if is_told(heard) => {
+                Trouble::NoData
+            }
+            Self::Failing { .. } | Self::Fresh { .. } => Trouble::Unasked,
         }
     }
 
@@ -92,10 +123,23 @@ impl State {
     pub fn last(&self) -> Option<&Sample> {
         match self {
             Self::Waiting => None,
-            Self::Fresh(sample) => Some(sample),
+            Self::Fresh { sample, .. } => Some(sample),
             Self::Failing { last, .. } => last.as_ref(),
         }
     }
+}
+
+/// Why there is no value that is young enough.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trouble {
+    /// Datadog has never answered.
+    Untold,
+    /// Datadog cannot be asked, or not so.
+    Error(Reason),
+    /// Datadog has been asked and has nothing, or nothing newer.
+    NoData,
+    /// What Datadog said is too long ago to be true now.
+    Unasked,
 }
 
 /// Why an answer had no value.
@@ -110,29 +154,27 @@ pub enum Cause {
     /// Datadog gave a number that Kubernetes cannot carry.
     #[error(transparent)]
     NotAQuantity(#[from] InvalidQuantity),
+    /// So says another replica, which has asked.
+    #[error("{why}")]
+    Told {
+        /// The reason in a word,
+        reason: Reason,
+        /// and in a sentence.
+        why: Arc<str>,
+    },
 }
 
 impl Cause {
-    /// Whether it is a cause of the same kind: what was told of it besides, a time or a
-    /// text of the other side, may differ.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::NoValue(NoValue::Failed(one)), Self::NoValue(NoValue::Failed(other))) => {
-                discriminant(&**one) == discriminant(&**other)
-            }
-            (Self::NoValue(NoValue::NoPoint(one)), Self::NoValue(NoValue::NoPoint(other))) => {
-                discriminant(one) == discriminant(other)
-            }
-            (Self::NoValue(one), Self::NoValue(other)) => discriminant(one) == discriminant(other),
-            (one, other) => discriminant(one) == discriminant(other),
-        }
+    /// The reason in a word.
+    pub fn reason(&self) -> Reason {
+        self.into()
     }
 
     /// Whether the query itself is wrong.
     fn is_the_querys_own(&self) -> bool {
         match self {
             Self::NoValue(why) => why.is_the_querys_own(),
-            Self::UnknownMetric | Self::NotAQuantity(_) => false,
+            Self::UnknownMetric | Self::NotAQuantity(_) | Self::Told { .. } => false,
         }
     }
 }
@@ -196,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_alike_whatever_they_say_besides() {
+    fn a_cause_has_its_reason_whatever_it_says_besides() {
         let failed = |error| Cause::from(NoValue::Failed(Arc::new(error)));
         let host = || "api.datadoghq.eu".to_owned();
         let server = |status, text: &str| {
@@ -210,17 +252,19 @@ mod tests {
             |complete_at| Cause::from(NoValue::from(NoPoint::OnlyIncomplete { complete_at }));
         let span = std::time::Duration::from_secs(300);
         let causes = [
-            [server(500, "request 7f3a"), server(503, "request 91c0")],
-            [open(NOW), open(NOW + Duration::MINUTE)],
-            [1, 2].map(|count| Cause::from(NoValue::from(NoPoint::OnlyNulls { count }))),
-            [1, 2].map(|_| failed(Error::TimedOut { host: host() })),
-            [1, 2].map(|_| NoValue::NoSeries { span }.into()),
-            [1, 2].map(|_| Cause::UnknownMetric),
+            (server(500, "request 7f3a"), Reason::Unavailable),
+            (server(503, "request 91c0"), Reason::Unavailable),
+            (
+                failed(Error::TimedOut { host: host() }),
+                Reason::Unavailable,
+            ),
+            (open(NOW), Reason::NoData),
+            (NoValue::NoSeries { span }.into(), Reason::NoData),
+            (refused().unwrap_err(), Reason::InvalidQuery),
+            (Cause::UnknownMetric, Reason::UnknownMetric),
         ];
-        for (kind, [one, _]) in causes.iter().enumerate() {
-            for (other_kind, [_, other]) in causes.iter().enumerate() {
-                assert_eq!(one.is_like(other), kind == other_kind, "{one}, {other}");
-            }
+        for (cause, reason) in causes {
+            assert_eq!(cause.reason(), reason, "{cause}");
         }
     }
 

@@ -12,7 +12,8 @@ use provider_api::{
 use time::OffsetDateTime;
 
 use crate::{
-    Answer, Inexpressible, Key, Ledger, Next, Plan, Policy, Round, Sample, Template, Turn, Unready,
+    Answer, Inexpressible, Key, Ledger, Next, Plan, Policy, Reading, Round, Template, Told, Turn,
+    Unready, Wishes, Word,
 };
 
 /// A [`Ledger`] that many threads share: requests read it, the refresh and the
@@ -36,8 +37,8 @@ impl Store {
     ///
     /// # Errors
     /// When the metric cannot be asked of Datadog.
-    pub fn demand(&self, key: Key) -> Result<bool, Inexpressible> {
-        self.ledger.write().demand(key)
+    pub fn demand(&self, key: Key, wishes: &Wishes) -> Result<bool, Inexpressible> {
+        self.ledger.write().demand(key, wishes)
     }
 
     /// See [`Ledger::withdraw`].
@@ -85,12 +86,22 @@ impl Store {
         self.ledger.write().record(query, answer, now)
     }
 
+    /// See [`Ledger::adopt`].
+    pub fn adopt(&self, metric: &ExternalMetric, told: Told) {
+        self.ledger.write().adopt(metric, told);
+    }
+
+    /// See [`Ledger::words`].
+    pub fn words(&self, now: OffsetDateTime) -> Vec<Word> {
+        self.ledger.read().words(now)
+    }
+
     /// See [`Ledger::read`].
     ///
     /// # Errors
     /// Why there is no value.
-    pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Sample, Unready> {
-        self.ledger.read().read(metric, now).cloned()
+    pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Reading, Unready> {
+        self.ledger.read().read(metric, now)
     }
 }
 
@@ -101,7 +112,7 @@ impl ExternalMetricsProvider for Store {
         &self,
         metric: &ExternalMetric,
     ) -> Result<Vec<ExternalMetricValue>, Refusal> {
-        let sample = self
+        let Reading { sample, .. } = self
             .read(metric, self.clock.now())
             .map_err(|unready| unready.refusal(metric))?;
         Ok(vec![ExternalMetricValue {

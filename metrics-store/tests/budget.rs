@@ -17,7 +17,7 @@ use datadog_query::{
 };
 use futures_executor::block_on;
 use http::{Request, StatusCode};
-use metrics_store::{Key, Plan, Policy, Store, Template};
+use metrics_store::{Key, Plan, Policy, Store, Template, Wishes};
 use parking_lot::Mutex;
 use provider_api::{ExternalMetric, ObjectReference};
 use serde_json::json;
@@ -132,7 +132,7 @@ fn store(metrics: usize) -> Store {
         };
         let metric = metric(number);
         store
-            .demand(Key { asker, metric })
+            .demand(Key { asker, metric }, &Wishes::default())
             .expect("Datadog has words for it");
     }
     store

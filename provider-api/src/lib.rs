@@ -159,7 +159,7 @@ pub use crate::{
 };
 
 // What listens.
-pub use crate::clock::Clock;
+pub use crate::{clock::Clock, query::duration};
 
 #[cfg(feature = "server")]
 pub use crate::server::{

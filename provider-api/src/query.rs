@@ -66,7 +66,7 @@ pub(crate) fn is_true(value: &str) -> bool {
 
 /// A span of time as [Go](https://pkg.go.dev/time#ParseDuration) writes it: `2s`,
 /// `1m30s`, `1.5h`. It cannot be negative.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
         return Some(Duration::ZERO);

@@ -3,11 +3,11 @@
 use std::error::Error;
 
 use datadog_query::parse;
-use k8s_adapter::{Asked, Autoscaler, InvalidAutoscaler, InvalidField, demands_of};
+use k8s_adapter::{Asked, Autoscaler, InvalidAutoscaler, InvalidField, demands_of, wishes_of};
 use k8s_openapi::api::autoscaling::v2::{
     ExternalMetricSource, HorizontalPodAutoscaler, MetricSpec,
 };
-use metrics_store::Template;
+use metrics_store::{Template, Wishes};
 
 use super::{Document, Finding, Object, Place, Told, named, unknown::unknown};
 
@@ -42,7 +42,8 @@ pub(super) fn check(document: &Document<'_>, object: &Object, template: Template
             format!("{field} is no field of an autoscaler, and Kubernetes ignores or refuses it");
         (place, Told::Warning(told))
     });
-    let mut told: Vec<_> = lost.collect();
+    let wishes = wishes(&hpa).map(|why| (object.begin, why));
+    let mut told: Vec<_> = lost.chain(wishes).collect();
     for (index, metric) in metrics() {
         let place = object.metric(document, index);
         for of_metric in of_metric(&hpa, metric, index, template) {
@@ -57,6 +58,15 @@ pub(super) fn check(document: &Document<'_>, object: &Object, template: Template
         }
     }
     told.into_iter().map(finding).collect()
+}
+
+/// What its annotations wish in words that nobody understands.
+fn wishes(hpa: &HorizontalPodAutoscaler) -> impl Iterator<Item = Told> + use<> {
+    let annotations = wishes_of(hpa, Wishes::PREFIX);
+    let (_, invalid) = Wishes::read(&annotations, false);
+    invalid
+        .into_iter()
+        .map(|why| Told::Mistake(why.to_string()))
 }
 
 pub(super) fn of_another_version(object: &Object, version: &str) -> Vec<Finding> {
@@ -157,7 +167,7 @@ fn refused(type_: &str, external: &ExternalMetricSource) -> Vec<String> {
 fn asked(alone: &HorizontalPodAutoscaler, name: &str, template: Template) -> Vec<Told> {
     let Asked {
         demands, problems, ..
-    } = demands_of(alone);
+    } = demands_of(alone, Wishes::PREFIX);
     let mistake =
         |why: &(dyn Error + 'static)| Told::Mistake(format!("{name}: {}", crate::chain(why)));
     let mut told: Vec<_> = problems

@@ -67,6 +67,26 @@ spec:
 }
 
 #[test]
+fn a_wish_that_nobody_understands_is_a_mistake_of_the_autoscaler() {
+    let text = r#"apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: web
+  annotations:
+    external-metrics.datadoghq.com/hold: ten minutes
+    external-metrics.datadoghq.com/on-no-data: "0"
+spec: {maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: web}}
+"#;
+    assert_eq!(
+        told(text),
+        [
+            "1:1: mistake: HorizontalPodAutoscaler default/web: the annotation external-metrics.datadoghq.com/hold: it is \
+             `ten minutes`: write a span of time such as 90s or 10m, a day at most"
+        ]
+    );
+}
+
+#[test]
 fn a_query_of_a_datadog_metric_is_read_at_its_place() {
     let text = r#"apiVersion: datadoghq.com/v1alpha1
 kind: DatadogMetric

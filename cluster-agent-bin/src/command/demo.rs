@@ -14,7 +14,7 @@ use datadog_query::{
 };
 use k8s_adapter::{DemandIndex, demands_of};
 use kube_client::config::AuthInfo;
-use metrics_store::{Plan, Policy, Store, Template};
+use metrics_store::{Plan, Policy, Store, Template, Wishes};
 use provider_api::{Clock, MetricsServer, Server, ServingCertificate, Shutdown};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use time::Duration;
@@ -101,7 +101,8 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
     let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
     let store = Store::new(template, policy, Arc::new(clock));
     let news = Notify::new();
-    let asked = manifests.autoscalers.iter().map(demands_of);
+    let asked = manifests.autoscalers.iter();
+    let asked = asked.map(|hpa| demands_of(hpa, Wishes::PREFIX));
     demands::apply(
         DemandIndex::default().reset("HorizontalPodAutoscaler", asked),
         &store,

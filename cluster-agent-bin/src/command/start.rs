@@ -9,7 +9,7 @@ use std::{
 
 use datadog_query::{Client, Exchange, Finding};
 use k8s_adapter::{delegated, watch_autoscalers};
-use metrics_store::{Plan, Store};
+use metrics_store::{Plan, Store, Wishes};
 use provider_api::{Check, Clock, Server, ServerError, Shutdown};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
@@ -73,7 +73,9 @@ async fn serve(config: Config) -> Ended {
             let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
             move || {
                 let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
-                async move { demands::follow(watch_autoscalers(cluster), &store, &news).await }
+                async move {
+                    demands::follow(watch_autoscalers(cluster, Wishes::PREFIX), &store, &news).await
+                }
             }
         })
         .alongside("asks Datadog", move || {

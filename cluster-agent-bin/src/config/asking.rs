@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, str::FromStr};
 
 use datadog_query::{Aggregator, Budget, PointMode, Reading, Rollup, SeveralSeries};
-use metrics_store::{Policy, Template};
+use metrics_store::{Otherwise, Policy, Template, Wishes};
 use time::Duration;
 
 use super::{Mistakes, Reader, Variables};
@@ -82,7 +82,7 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
         "a whole number of percent from 0 to 90",
         Percent(10),
     );
-    let policy = Policy::up_to(max_age, Duration::seconds(rollup.get().into()));
+    let policy = policy(read, max_age, Duration::seconds(rollup.get().into()));
     if refresh_period > policy.max_age() {
         read.mistake(format!(
             "DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD is {} s, and a value is too old after {} s: \
@@ -105,6 +105,7 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
     let buckets = i64::from(reading.mode.points().get()) + 1;
     let buckets = i64::from(rollup.get()).saturating_mul(buckets);
     let read_over = Duration::seconds(buckets.saturating_add(settling.into()));
+    let look_back = policy.max_age();
     Asking {
         template: Template {
             aggregator,
@@ -114,9 +115,31 @@ pub(super) fn asking(read: &mut Reader<'_>) -> Asking {
         policy,
         refresh_period,
         // What may be served has to be asked for.
-        window: window.max(policy.max_age()).max(read_over),
+        window: window.max(look_back).max(read_over),
         budget: Budget::keeping_free(reserve.0),
     }
+}
+
+/// What is served of every metric whose object wishes nothing else.
+fn policy(read: &mut Reader<'_>, max_age: Duration, rollup: Duration) -> Policy {
+    let hold: u32 = read.parsed(
+        "DD_EXTERNAL_METRICS_PROVIDER_HOLD",
+        "a whole number of seconds",
+        0,
+    );
+    let mut otherwise = |name| {
+        let what = "`refuse`, or the number that is served";
+        Some(read.parsed(name, what, Otherwise::Refuse))
+    };
+    let wishes = Wishes {
+        max_age: None,
+        hold: Some(Duration::seconds(hold.into())),
+        on_error: otherwise("DD_EXTERNAL_METRICS_PROVIDER_ON_ERROR"),
+        on_no_data: otherwise("DD_EXTERNAL_METRICS_PROVIDER_ON_NO_DATA"),
+        at_zero: otherwise("DD_EXTERNAL_METRICS_PROVIDER_AT_ZERO"),
+        is_at_zero: true,
+    };
+    Policy::up_to(max_age, rollup).with(&wishes, rollup)
 }
 
 /// A part of a limit that is left to others.

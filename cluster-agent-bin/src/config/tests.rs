@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 
 use datadog_query::{Aggregator, ApiVersion, Endpoint, PointMode, Reading, SeveralSeries};
-use metrics_store::Policy;
+use metrics_store::{Otherwise, Policy, Wishes};
 use time::Duration;
 
 use super::*;
@@ -55,6 +55,28 @@ fn every_mistake_is_told_and_no_key_is_shown() {
          - DD_EXTERNAL_METRICS_PROVIDER_ROLLUP is `0`, and should be a whole number of seconds above 0\n  \
          - DD_EXTERNAL_METRICS_AGGREGATOR is `median`, and should be avg, sum, min or max\n  \
          - DD_EXTERNAL_METRICS_PROVIDER_PORT is `84430`, and should be a port"
+    );
+}
+
+#[test]
+fn what_stands_in_for_a_value_is_stated_for_all_metrics() {
+    let config = Config::of(&variables(&[
+        ("DD_EXTERNAL_METRICS_PROVIDER_HOLD", "600"),
+        ("DD_EXTERNAL_METRICS_PROVIDER_ON_NO_DATA", "0"),
+    ]));
+    let rollup = Duration::seconds(30);
+    let wishes = Wishes {
+        hold: Some(Duration::minutes(10)),
+        on_no_data: Some(Otherwise::Value(0.into())),
+        ..Wishes::default()
+    };
+    assert_eq!(
+        config.unwrap().asking.policy,
+        Policy::up_to(Duration::minutes(2), rollup).with(&wishes, rollup)
+    );
+    assert_eq!(
+        mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_ON_ERROR", "none")]),
+        "DD_EXTERNAL_METRICS_PROVIDER_ON_ERROR is `none`, and should be `refuse`, or the number that is served"
     );
 }
 

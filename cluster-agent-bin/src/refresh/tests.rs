@@ -6,7 +6,7 @@ use datadog_query::{
     simulator::{Scenario, Simulator},
 };
 use http::Request;
-use metrics_store::{Key, Policy, Template};
+use metrics_store::{Key, Policy, Template, Wishes};
 use provider_api::{ExternalMetric, ObjectReference};
 use serde_json::json;
 
@@ -68,10 +68,13 @@ impl Scene {
             name: "web".into(),
         };
         self.store
-            .demand(Key {
-                asker,
-                metric: metric.clone(),
-            })
+            .demand(
+                Key {
+                    asker,
+                    metric: metric.clone(),
+                },
+                &Wishes::default(),
+            )
             .unwrap();
         metric
     }
@@ -108,7 +111,7 @@ impl Scene {
     /// What an HPA would be told: the value, or the message.
     fn told(&self, metric: &ExternalMetric) -> Result<String, String> {
         let read = self.store.read(metric, self.clock.now());
-        read.map(|sample| sample.value.to_string())
+        read.map(|reading| reading.sample.value.to_string())
             .map_err(|why| why.refusal(metric).to_string())
     }
 

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use datadog_query::{Aggregator, Rollup};
-use metrics_store::{Key, Policy, Store, Template};
+use metrics_store::{Key, Policy, Store, Template, Wishes};
 use provider_api::{ExternalMetric, ObjectReference};
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -46,7 +46,7 @@ pub(crate) fn store(autoscalers: usize) -> Store {
         };
         let metric = metric(number);
         store
-            .demand(Key { asker, metric })
+            .demand(Key { asker, metric }, &Wishes::default())
             .expect("Datadog has words for it");
     }
     store.synced();

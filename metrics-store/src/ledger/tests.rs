@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use time::{Duration, macros::datetime};
 
 use super::*;
+use crate::{Origin, Word};
 
 fn at(seconds: i64) -> OffsetDateTime {
     datetime!(2026-01-02 03:00 UTC) + Duration::seconds(seconds)
@@ -63,7 +64,7 @@ fn ledger() -> Ledger {
 
 impl Ledger {
     fn demanding(mut self, asker: &str, asked: &str) -> Self {
-        self.demand(key(asker, asked)).unwrap();
+        self.demand(key(asker, asked), &Wishes::default()).unwrap();
         self
     }
 
@@ -75,7 +76,7 @@ impl Ledger {
     /// What an HPA reads: the value and its time, or the message.
     fn told(&self, asked: &str, seconds: i64) -> Result<(String, OffsetDateTime), String> {
         let metric = metric(asked);
-        let sample = self
+        let Reading { sample, .. } = self
             .read(&metric, at(seconds))
             .map_err(|why| why.refusal(&metric).to_string())?;
         Ok((sample.value.to_string(), sample.time))
@@ -156,7 +157,7 @@ fn equal_queries_of_several_autoscalers_are_asked_once_and_known_at_once() {
         .demanding("shop/web", "shop/rps")
         .recorded("rps", value(3.0, 0), 0);
     assert_eq!(
-        ledger.demand(key("other/web", "other/rps")),
+        ledger.demand(key("other/web", "other/rps"), &Wishes::default()),
         Ok(false),
         "Datadog has been asked already"
     );
@@ -285,6 +286,94 @@ fn names_that_differ_in_capitals_alone_are_refused_as_long_as_both_are_asked_for
     );
 }
 
+fn holding(minutes: i64) -> Wishes {
+    Wishes {
+        hold: Some(Duration::minutes(minutes)),
+        ..Wishes::default()
+    }
+}
+
+fn down() -> Answer {
+    let host = "api.datadoghq.eu".to_owned();
+    Answer::NoValue(NoValue::Failed(Arc::new(Error::TimedOut { host })))
+}
+
+#[test]
+fn a_wish_counts_from_when_it_is_made_until_it_is_taken_back() {
+    let (asker, asked) = ("shop/web", "shop/rps");
+    let mut ledger = ledger()
+        .demanding(asker, asked)
+        .recorded("rps", value(3.0, 0), 0)
+        .recorded("rps", down(), 130);
+    let origin = |ledger: &Ledger| {
+        let reading = ledger.read(&metric(asked), at(200));
+        reading.map(|reading| reading.origin).ok()
+    };
+    assert_eq!(origin(&ledger), None);
+    assert_eq!(ledger.demand(key(asker, asked), &holding(5)), Ok(false));
+    assert_eq!(origin(&ledger), Some(Origin::Held));
+    assert_eq!(
+        ledger.demand(key(asker, asked), &Wishes::default()),
+        Ok(false)
+    );
+    assert_eq!(origin(&ledger), None);
+}
+
+#[test]
+fn of_two_objects_that_ask_for_one_metric_the_more_careful_counts_while_it_asks() {
+    let mut ledger = ledger().demanding("shop/web", "shop/rps");
+    ledger
+        .demand(key("shop/api", "shop/rps"), &holding(5))
+        .unwrap();
+    let mut ledger = ledger
+        .recorded("rps", value(3.0, 0), 0)
+        .recorded("rps", down(), 130);
+    assert!(ledger.read(&metric("shop/rps"), at(200)).is_err());
+    ledger.withdraw(&key("shop/web", "shop/rps"));
+    assert!(ledger.read(&metric("shop/rps"), at(200)).is_ok());
+}
+
+#[test]
+fn a_replica_that_is_told_serves_the_value_and_says_the_same_of_what_has_none() {
+    let mut leader = ledger()
+        .demanding("shop/web", "shop/rps")
+        .demanding("shop/web", "shop/gone")
+        .recorded("rps", value(3.0, 0), 30)
+        .recorded("gone", Answer::UnknownMetric, 30);
+    let mut follower = ledger()
+        .demanding("shop/web", "shop/rps")
+        .demanding("shop/web", "shop/gone");
+    for Word { metric, told, .. } in leader.words(at(40)) {
+        follower.adopt(&metric, told.unwrap());
+    }
+    for name in ["shop/rps", "shop/gone"] {
+        assert_eq!(follower.told(name, 50), leader.told(name, 50), "{name}");
+    }
+    // Whoever has asked later knows better.
+    let old = leader.words(at(40));
+    leader.record(&query("rps"), value(4.0, 60), at(70));
+    for Word { metric, told, .. } in old {
+        leader.adopt(&metric, told.unwrap());
+    }
+    assert_eq!(leader.told("shop/rps", 70), Ok(("4".to_owned(), at(60))));
+}
+
+#[test]
+fn as_far_back_as_a_value_counts_datadog_is_asked() {
+    let limits = datadog_query::BatchLimits::default();
+    let budget = datadog_query::Budget::keeping_free(10);
+    let mut ledger = ledger().demanding("shop/web", "shop/rps");
+    let late = Wishes {
+        max_age: Some(Duration::minutes(15)),
+        ..Wishes::default()
+    };
+    ledger.demand(key("other/web", "other/rps"), &late).unwrap();
+    let mut plan = Plan::new(Duration::seconds(30), limits, budget, 1);
+    let next = ledger.next(&mut plan, at(0));
+    assert_eq!(next.calls[0].queries, [query("rps")]);
+    assert_eq!(next.calls[0].look_back, Duration::minutes(15));
+}
+
 #[test]
 fn a_number_that_kubernetes_would_misread_is_no_value() {
     let ledger = ledger()
@@ -329,7 +418,7 @@ proptest! {
             match event {
                 Event::Demand(asker, asked) => {
                     demands.insert((asker, asked));
-                    ledger.demand(key(&format!("shop/{asker}"), &format!("shop/m{asked}"))).unwrap();
+                    ledger.demand(key(&format!("shop/{asker}"), &format!("shop/m{asked}")), &Wishes::default()).unwrap();
                 }
                 Event::Withdraw(asker, asked) => {
                     demands.remove(&(asker, asked));

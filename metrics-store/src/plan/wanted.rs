@@ -1,7 +1,7 @@
 //! What the plan chooses from.
 
 use datadog_query::Query;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 /// A query that is asked, sooner or later.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Wanted<'a> {
     /// When its value is too old to be served; nothing, where it was never asked, which
     /// comes before all others.
     pub(crate) deadline: Option<OffsetDateTime>,
+    /// How far back a value still counts.
+    pub(crate) look_back: Duration,
 }
 
 /// How a query travels.
