@@ -10,12 +10,13 @@ use std::{
 
 use datadog_query::{
     Batch, InvalidTemplate, PointMode, Query, QueryTemplate, RateLimit, Reading, SeveralSeries,
-    Window, parse,
+    Standing, Window, parse,
 };
 use provider_api::Clock;
 
 use super::Ended;
 use crate::{
+    chain,
     config::{Asking, Datadog, Variables},
     edge::{WallClock, block_on, log_to_stderr},
     wiring,
@@ -91,6 +92,11 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
     let batch = Batch::of(query.clone());
     let reply = block_on(client.ask(&batch, window))??;
 
+    for (endpoint, standing) in client.standings() {
+        if let Standing::Failing { cause, .. } = standing {
+            writeln!(out, "warning   {endpoint} fails: {}", chain(&*cause))?;
+        }
+    }
     writeln!(out, "query     {query}")?;
     writeln!(
         out,
