@@ -5,10 +5,12 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube_core::ObjectMeta;
 use time::OffsetDateTime;
 
 use super::{
-    KeptMetric, KeptPolicy,
+    KeptMetric, KeptPlace, KeptPolicy,
     key::key_of,
     object::{Object, bytes},
     place::{FIRST, Place},
@@ -56,6 +58,24 @@ pub(super) enum Write {
     /// What each of these keys says from now on, or that it is gone.
     Patch(Option<String>, BTreeMap<String, Option<String>>),
     Delete(Option<String>),
+}
+
+impl ObjectChange {
+    /// The ConfigMap that is made, where there was none.
+    pub fn created(&self, place: &KeptPlace, now: OffsetDateTime) -> Option<ConfigMap> {
+        let Write::Create(data) = &self.write else {
+            return None;
+        };
+        Some(new_object(place.metadata(self.place, now), data))
+    }
+}
+
+pub(super) fn new_object(metadata: ObjectMeta, data: &BTreeMap<String, String>) -> ConfigMap {
+    ConfigMap {
+        metadata,
+        data: Some(data.clone()),
+        ..ConfigMap::default()
+    }
 }
 
 /// A ConfigMap in the making.
@@ -169,6 +189,10 @@ fn seat_new(
     for (demand, kept) in new {
         let text = text::print(kept);
         let has_room = |draft: &Draft<'_>| {
+            // Most are full, and making a key takes longer than seeing that.
+            if draft.bytes + text.len() > room {
+                return None;
+            }
             let key = key_of(demand, |key| draft.is_free(key));
             let fits = !draft.is_left && draft.bytes + bytes(&key, &text) <= room;
             fits.then_some(key)

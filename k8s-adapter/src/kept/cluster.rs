@@ -15,7 +15,10 @@ use time::OffsetDateTime;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    KeptMetric, KeptPlace, KeptPolicy, ObjectChange, change::Write, place::Place, state::State,
+    KeptMetric, KeptPlace, KeptPolicy, ObjectChange,
+    change::{Write, new_object},
+    place::Place,
+    state::State,
 };
 use crate::{ApiError, Demand};
 
@@ -181,11 +184,7 @@ impl KeptMetrics {
         let metadata = self.place.metadata(change.place, now);
         match &change.write {
             Write::Create(data) => {
-                let made = ConfigMap {
-                    metadata,
-                    data: Some(data.clone()),
-                    ..ConfigMap::default()
-                };
+                let made = new_object(metadata, data);
                 let made = within(self.api().create(&PostParams::default(), &made)).await;
                 made.map(Some)
             }

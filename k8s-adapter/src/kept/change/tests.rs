@@ -227,7 +227,6 @@ fn a_steady_state_of_5000_metrics_takes_few_writes() {
     let seconds = (0..60).step_by(5);
     cluster.write(&wanted(0), policy, NOW);
     let writes: usize = seconds
-        .clone()
         .map(|second| {
             let now = NOW + Duration::seconds(second);
             cluster.write(&wanted(second), policy, now).len()

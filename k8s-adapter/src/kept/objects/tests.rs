@@ -89,12 +89,7 @@ fn an_event_on_an_object_that_was_deleted_meanwhile_and_made_anew_comes_late() {
 fn an_entry_that_goes_to_another_config_map_is_not_withdrawn() {
     let mut objects = objects();
     let [a, b] = ["a", "b"].map(|asker| fresh(asker, "m", "1"));
-    objects.apply(&object(map(
-        "datadog-hpa",
-        1,
-        "t1",
-        &[a.clone(), b.clone()],
-    )));
+    objects.apply(&object(map("datadog-hpa", 1, "t1", &[a, b.clone()])));
     objects.apply(&object(map("datadog-hpa-2", 2, "t2", &[b])));
     let left = objects.apply(&object(map("datadog-hpa", 3, "t2", &[])));
     assert_eq!(lines(&left), ["- a"]);

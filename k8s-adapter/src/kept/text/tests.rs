@@ -4,7 +4,13 @@ use proptest::{collection::vec, option, prelude::*};
 use time::macros::datetime;
 
 use super::*;
-use crate::kept::testing::{demand, kept, value};
+use crate::{
+    kept::{
+        key::key_of,
+        testing::{demand, kept, value},
+    },
+    testing::NOW,
+};
 
 #[test]
 fn a_value_is_written_as_people_and_tools_know_it() {
@@ -160,5 +166,28 @@ proptest! {
     #[test]
     fn no_text_is_too_odd_to_be_read_or_refused(text in ".*") {
         let _ = parse(&text);
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_is_what_is_written() {
+    let page = include_str!("../../../../docs/cluster.md");
+    let rate = kept(
+        "nginxext",
+        "nginx.net.request_per_s{kube_container_name=nginx}",
+        Known::Fresh(value("90", NOW)),
+    );
+    let depth = kept(
+        "orders",
+        "queue.depth{queue=orders}",
+        Known::Held(
+            value("12500m", NOW),
+            Failure::new("Datadog has no series for it", NOW),
+        ),
+    );
+    for metric in [rate, depth] {
+        let key = key_of(&metric.demand, |_| true);
+        let line = format!("  {key}: '{}'\n", print(&metric));
+        assert!(page.contains(&line), "{line}");
     }
 }
