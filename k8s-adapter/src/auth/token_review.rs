@@ -80,7 +80,7 @@ impl Authenticator for BearerToken {
             .expect("a tag of HMAC-SHA-256 is 32 bytes long");
         let user = self
             .verdicts
-            .get(&tag, self.clock.now(), || self.verdict(token))
+            .get(&tag, self.clock.now(), || Box::pin(self.verdict(token)))
             .await?;
         user.map(Some)
             .ok_or_else(|| Rejected("bearer token: the API server does not know it".to_owned()))
