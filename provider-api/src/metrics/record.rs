@@ -29,10 +29,11 @@ impl<B: Send + 'static> Around<B> for ServerMetrics {
             Method::GET | Method::HEAD | Method::OPTIONS => &self.0.read_only,
             _ => &self.0.mutating,
         });
-        let asked = Request::of(Route::of_request(&mut request).action());
+        let route = Route::of_request(&mut request);
         let since = self.0.clock.now();
         let answer = below.answer(request).await;
         let took = self.0.clock.now() - since;
+        let asked = Request::of(route.action());
         // A clock that was set back in between measures nothing.
         self.0
             .durations
