@@ -1,11 +1,9 @@
 //! What texts were found to mean. An autoscaler says the same every 15 seconds, so it is
 //! read once and not each time.
 
-use std::{
-    cell::RefCell,
-    hash::{BuildHasher, RandomState},
-    thread::LocalKey,
-};
+use std::{cell::RefCell, hash::BuildHasher, thread::LocalKey};
+
+use foldhash::quality::RandomState;
 
 /// How many texts are kept, at most. With those that are longest, that is a few megabytes.
 const TEXTS: usize = 512;
@@ -29,7 +27,7 @@ struct Known<M> {
 impl<M: Clone> Meanings<M> {
     pub(crate) fn none_yet() -> RefCell<Self> {
         RefCell::new(Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             places: (0..TEXTS).map(|_| None).collect(),
         })
     }

@@ -2,10 +2,11 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, Hash},
     sync::Arc,
 };
 
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::OnceCell;
@@ -45,7 +46,7 @@ impl<K, V: Clone, E: Clone> Cache<K, V, E> {
     pub(super) fn of(capacity: usize) -> Self {
         Self {
             capacity,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             entries: Mutex::new(Entries {
                 by_hash: HashMap::new(),
                 by_age: VecDeque::new(),
