@@ -139,11 +139,14 @@ impl Accounts {
                 let retry_at = health[index].failed(Arc::clone(&cause), now);
                 Some((cause, retry_at))
             }
-            // It was never sent, or never waited for.
-            Err(Error::Unreachable {
-                source: ExchangeError::GivenUp,
-                ..
-            }) => None,
+            // It may never have been sent.
+            Err(
+                Error::UriTooLong { .. }
+                | Error::Unreachable {
+                    source: ExchangeError::GivenUp,
+                    ..
+                },
+            ) => None,
             Ok(_) | Err(_) => {
                 health[index].answered(now);
                 None

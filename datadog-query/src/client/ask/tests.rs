@@ -285,25 +285,16 @@ fn where_each_endpoint_stands_can_be_asked() {
 }
 
 #[test]
-fn a_call_that_was_given_up_tells_nothing_of_the_endpoint() {
-    let world = World::of([BROKEN, WELL, WELL]);
-    let client = world.client(2);
-    assert!(ask(&client, 0).is_ok());
-    world.turns();
-    world.becomes([Err(ExchangeError::GivenUp), WELL, WELL]);
-    assert!(ask(&client, 30).is_err());
-    assert_eq!((world.turns(), client.endpoint()), (vec![], &endpoint(1)));
-}
-
-#[test]
-fn a_metric_is_looked_up_where_the_values_come_from() {
-    let world = World::of([BROKEN, Ok((200, r#"{"series":[]}"#)), WELL]);
-    let client = world.client(2);
-    assert!(ask(&client, 0).is_ok());
-    world.asked();
-    let name = "nginx.net.request_per_s".parse().unwrap();
-    assert_eq!(block_on(client.knows(&name)), Ok(true));
-    assert_eq!(world.asked(), [1]);
+fn a_call_that_may_not_have_been_sent_tells_nothing_of_the_endpoint() {
+    for end in [Err(ExchangeError::GivenUp), Ok((414, ""))] {
+        let world = World::of([BROKEN, WELL, WELL]);
+        let client = world.client(2);
+        assert!(ask(&client, 0).is_ok());
+        world.turns();
+        world.becomes([end, WELL, WELL]);
+        assert!(ask(&client, 30).is_err());
+        assert_eq!((world.turns(), client.endpoint()), (vec![], &endpoint(1)));
+    }
 }
 
 /// Which endpoints are well, for how many seconds.
