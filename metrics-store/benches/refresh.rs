@@ -20,7 +20,7 @@ use datadog_query::{
 use divan::{Bencher, black_box, counter::BytesCount};
 use futures_executor::block_on;
 use http::{Request, Response, Uri};
-use metrics_store::{Answer, Plan, Store};
+use metrics_store::{Answer, Plan, Reading, Store};
 use serde_json::json;
 use time::{OffsetDateTime, macros::datetime};
 
@@ -37,7 +37,7 @@ fn a_refresh_of_1000_metrics(bencher: Bencher<'_, '_>) {
     let client = client(prepared(store.queries()));
     assert_eq!(refresh(&client, &store), 29);
     for number in [0, METRICS - 1] {
-        let sample = store.read(&metric(number), NOW).expect("it was answered");
+        let Reading { sample, .. } = store.read(&metric(number), NOW).expect("it was answered");
         assert_eq!(
             (sample.value, sample.time),
             (level(number).into(), MEASURED)

@@ -227,6 +227,7 @@ mod tests {
     fn asked(mut known: Known, second: i64) -> Known {
         let call = Call {
             queries: vec![query(); 4],
+            look_back: Duration::MINUTE,
             due: at(second + 30),
         };
         known.goes_in(&call, at(second));

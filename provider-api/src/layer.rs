@@ -42,6 +42,7 @@ pub use self::{
     request_id::RequestId,
 };
 
+#[cfg(feature = "server")]
 pub(crate) use self::seldom::Seldom;
 
 /// In an answer's extensions: the server gave the request up to protect itself.

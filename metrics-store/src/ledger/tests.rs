@@ -242,7 +242,7 @@ fn what_goes_to_datadog_does_not_go_again_before_it_is_due() {
             .collect::<Vec<_>>()
     };
     let both = BTreeSet::from([query("rps"), query("depth")]);
-    assert_eq!(asked(&mut ledger, 0), [both.clone()]);
+    assert_eq!(asked(&mut ledger, 0), std::slice::from_ref(&both));
     ledger.record(&query("rps"), value(1.0, -30), at(1));
     ledger.record(&query("depth"), value(1.0, -30), at(1));
     assert_eq!(asked(&mut ledger, 29), []);
@@ -360,8 +360,8 @@ fn a_replica_that_is_told_serves_the_value_and_says_the_same_of_what_has_none() 
 
 #[test]
 fn as_far_back_as_a_value_counts_datadog_is_asked() {
-    let limits = datadog_query::BatchLimits::default();
-    let budget = datadog_query::Budget::keeping_free(10);
+    let limits = BatchLimits::default();
+    let budget = Budget::keeping_free(10);
     let mut ledger = ledger().demanding("shop/web", "shop/rps");
     let late = Wishes {
         max_age: Some(Duration::minutes(15)),

@@ -45,6 +45,7 @@ fn next(plan: &mut Plan, lines: &[Line], second: f64) -> (Vec<Vec<String>>, f64)
             travel: *travel,
             due: at(*due),
             deadline: deadline.map(at),
+            look_back: LIFE.max_age,
         });
     let next = plan.next(wanted, LIFE, at(second));
     let name = |query: &Query| query.metric().unwrap().to_string();
@@ -207,6 +208,7 @@ fn an_hour(queries: usize, seed: u64) -> Vec<f64> {
             travel: Together,
             due: due.get(query).copied().unwrap_or(now),
             deadline: due.get(query).map(|due| *due + Duration::MINUTE),
+            look_back: LIFE.max_age,
         });
         let next = plan.next(wanted, LIFE, now);
         for call in &next.calls {
@@ -252,7 +254,7 @@ proptest! {
     ) {
         let names: Vec<_> = (0..wanted.len()).map(|number| query(&format!("m{number}"))).collect();
         let lines: Vec<_> = names.iter().zip(&wanted).map(|(query, (travel, due, deadline))| Wanted {
-            query, travel: *travel, due: at(*due), deadline: deadline.map(at),
+            query, travel: *travel, due: at(*due), deadline: deadline.map(at), look_back: LIFE.max_age,
         }).collect();
         let mut plan = plan();
         let limit = RateLimit {
@@ -276,9 +278,9 @@ proptest! {
         for call in &calls {
             prop_assert!((1..=3).contains(&call.queries.len()));
             prop_assert!(call.due > now);
-            let due = call.queries.iter().map(|query| line(query)).filter(|one| one.due <= now);
+            let due = call.queries.iter().map(&line).filter(|one| one.due <= now);
             prop_assert!(due.count() > 0, "a call goes for what is due");
-            for one in call.queries.iter().map(|query| line(query)) {
+            for one in call.queries.iter().map(&line) {
                 let is_early = one.due > now;
                 prop_assert!(!is_early || one.travel == Together);
                 prop_assert!(one.travel != Alone || call.queries.len() == 1);
@@ -286,7 +288,7 @@ proptest! {
         }
         let left = |one: &&Wanted<'_>| one.due <= now && one.travel != Alone && !gone.contains(&one.query);
         let soonest_left = lines.iter().filter(left).map(|one| one.deadline).min();
-        let with_others = gone.iter().map(|query| line(query)).filter(|one| one.travel != Alone && one.due <= now);
+        let with_others = gone.iter().copied().map(&line).filter(|one| one.travel != Alone && one.due <= now);
         if let (Some(left), Some(latest_gone)) = (soonest_left, with_others.map(|one| one.deadline).max()) {
             prop_assert!(latest_gone <= left);
         }
