@@ -93,7 +93,12 @@ impl<S: Exchange + 'static> Refresh<S> {
             tokio::select! {
                 Some(came) = self.under_way.next() => self.take_in(came, clock.now()),
                 () = sleep_until(next.into()) => {}
-                () = news.notified() => settled = settled.max(clock.after(SETTLE)),
+                () = news.notified() => {
+                    // News that never stops does not keep Datadog from being asked.
+                    if settled <= clock.after(Duration::ZERO) {
+                        settled = clock.after(SETTLE);
+                    }
+                }
             }
         }
     }
