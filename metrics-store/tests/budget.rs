@@ -17,7 +17,7 @@ use datadog_query::{
 };
 use futures_executor::block_on;
 use http::{Request, StatusCode};
-use metrics_store::{Key, Plan, Policy, Store, Template, Wishes};
+use metrics_store::{Key, Plan, Policy, Store, Strain, Template, Wishes};
 use parking_lot::Mutex;
 use provider_api::{ExternalMetric, ObjectReference};
 use serde_json::json;
@@ -34,10 +34,16 @@ struct Situation {
     metrics: usize,
     limit: u64,
     others: u32,
-    hours: u32,
+    minutes: u32,
 }
 
-/// What these hours were like.
+impl Situation {
+    fn an_hour(&self, count: usize) -> usize {
+        count * 60 / self.minutes as usize
+    }
+}
+
+/// What it was like.
 #[derive(Debug)]
 struct Outcome {
     /// When each call of ours went out.
@@ -47,6 +53,8 @@ struct Outcome {
     oldest: Duration,
     /// The age that the plan said values would get.
     said: Duration,
+    /// What the log would have been told.
+    told: Vec<Strain>,
 }
 
 /// A Datadog with a limit, and what came of the calls of ours.
@@ -145,8 +153,9 @@ fn planned(situation: &Situation) -> Outcome {
     let mut plan = Plan::new(PERIOD, BatchLimits::default(), budget, 7);
     let mut coming: Vec<(OffsetDateTime, Answers)> = Vec::new();
     let mut newest: HashMap<Query, OffsetDateTime> = HashMap::new();
+    let mut told = Vec::new();
     let (mut oldest, mut said) = (Duration::ZERO, Duration::ZERO);
-    let end = START + Duration::HOUR * situation.hours;
+    let end = START + Duration::MINUTE * situation.minutes;
     let their_pause = Duration::HOUR / situation.others.max(1);
     let (mut now, mut again, mut theirs) = (START, START, START + their_pause);
     while now < end {
@@ -154,6 +163,7 @@ fn planned(situation: &Situation) -> Outcome {
         if again <= now {
             let next = store.next(&mut plan, now);
             again = next.again;
+            told.extend(next.strain);
             let window = Window::ending(now, std::time::Duration::from_secs(90));
             for call in next.calls {
                 let answers = block_on(client.values(call.queries, window, now));
@@ -188,13 +198,14 @@ fn planned(situation: &Situation) -> Outcome {
         refused: datadog.refused.load(Ordering::Relaxed),
         oldest: still_there.fold(oldest, Duration::max),
         said,
+        told,
     }
 }
 
 /// A call for each metric in each period, whatever is left.
 fn naive(situation: &Situation) -> Outcome {
     let datadog = Datadog::limited_to(situation.limit);
-    let rounds = i32::try_from(situation.hours).expect("a few hours") * 120;
+    let rounds = situation.minutes * 2;
     let (mut calls, mut refused) = (Vec::new(), 0);
     let mut answered = vec![START; situation.metrics];
     let mut longest = Duration::ZERO;
@@ -218,6 +229,7 @@ fn naive(situation: &Situation) -> Outcome {
         refused,
         oldest: longest + BUCKET * 2,
         said: Duration::ZERO,
+        told: Vec::new(),
     }
 }
 
@@ -227,8 +239,8 @@ fn row(who: &str, situation: &Situation, outcome: &Outcome) {
         situation.metrics,
         situation.limit,
         situation.others,
-        outcome.calls.len() / situation.hours as usize,
-        outcome.refused / situation.hours as usize,
+        situation.an_hour(outcome.calls.len()),
+        situation.an_hour(outcome.refused),
         outcome.oldest.whole_seconds(),
     );
 }
@@ -241,6 +253,11 @@ fn holds(situation: &Situation) {
     // A call comes a little later than it could, and takes a moment.
     let slack = PERIOD * 0.05 + LATENCY;
     assert!(oldest <= said + slack, "{oldest}, and the plan said {said}");
+    assert!(
+        matches!(outcome.told[..], [Strain::Begun(_)]),
+        "{:?}",
+        outcome.told
+    );
 }
 
 #[test]
@@ -249,7 +266,7 @@ fn two_thousand_queries_live_within_what_others_leave_of_300_calls_an_hour() {
         metrics: 2000,
         limit: 300,
         others: 150,
-        hours: 5,
+        minutes: 300,
     });
 }
 
@@ -259,7 +276,7 @@ fn two_thousand_queries_live_within_what_others_leave_of_1600_calls_an_hour() {
         metrics: 2000,
         limit: 1600,
         others: 800,
-        hours: 2,
+        minutes: 80,
     });
 }
 
@@ -269,7 +286,7 @@ fn two_thousand_queries_live_within_what_others_leave_of_6000_calls_an_hour() {
         metrics: 2000,
         limit: 6000,
         others: 3000,
-        hours: 1,
+        minutes: 30,
     });
 }
 
@@ -279,16 +296,13 @@ fn fifty_queries_take_two_calls_a_refresh() {
         metrics: 50,
         limit: 1600,
         others: 0,
-        hours: 2,
+        minutes: 120,
     };
     let outcome = planned(&situation);
     row("planned", &situation, &outcome);
+    assert_eq!(outcome.told, []);
     let calls = &outcome.calls;
-    assert!(
-        calls.len() <= 240 * situation.hours as usize,
-        "{}",
-        calls.len()
-    );
+    assert!(situation.an_hour(calls.len()) <= 240, "{}", calls.len());
     for (first, third) in calls.iter().zip(&calls[2..]) {
         assert!(*third - *first >= PERIOD, "{first}, {third}");
     }
@@ -301,7 +315,7 @@ fn whoever_makes_a_call_for_each_metric_is_refused_for_most_of_the_time() {
             metrics,
             limit,
             others,
-            hours: 1,
+            minutes: 60,
         };
         let outcome = naive(&situation);
         row("one call each", &situation, &outcome);

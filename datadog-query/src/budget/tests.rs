@@ -202,9 +202,9 @@ fn more_calls_than_a_period_allows_take_several() {
     assert_eq!(span.as_secs(), 1801 + 595 * 12);
 }
 
-/// An hour in which a call goes out whenever one may, while others take so many a second:
-/// the calls that were ours, and those that were refused.
-fn an_hour(limit_of: u64, reserve: u8, others: f64) -> (u64, u64) {
+/// An hour in which a call goes out whenever one may, while others have taken so many by a
+/// second of it: the calls that were ours, and those that were refused.
+fn an_hour(limit_of: u64, reserve: u8, others: impl Fn(f64) -> f64) -> (u64, u64) {
     let mut budget = Budget::keeping_free(reserve);
     let (mut now, mut ours, mut refused) = (0.0, 0, 0);
     while now < 3600.0 {
@@ -212,7 +212,7 @@ fn an_hour(limit_of: u64, reserve: u8, others: f64) -> (u64, u64) {
             Allowance::From(next) => now = (next - START).as_seconds_f64(),
             Allowance::Now(_) => {
                 budget.spend(1, at(now));
-                let used = ours + (others * now) as u64;
+                let used = ours + others(now) as u64;
                 if used >= limit_of {
                     refused += 1;
                     budget.refused(1, Some(Duration::from_secs((3600.0 - now) as u64)), at(now));
@@ -227,12 +227,22 @@ fn an_hour(limit_of: u64, reserve: u8, others: f64) -> (u64, u64) {
     (ours, refused)
 }
 
+#[test]
+fn others_that_come_all_at_once_find_what_they_need() {
+    // Nobody for half an hour, and then 700 calls in five minutes.
+    let others = |second: f64| ((second - 1800.0).max(0.0) * 700.0 / 300.0).min(700.0);
+    let (ours, refused) = an_hour(1600, 10, others);
+    assert_eq!(refused, 0);
+    assert!(ours + 700 <= 1600, "{ours}");
+    assert!(ours > 700, "half of the hour was ours alone: {ours}");
+}
+
 proptest! {
     #[test]
     fn all_that_others_and_the_reserve_leave_is_used_and_no_more(
         limit_of in prop::sample::select(vec![300_u64, 1600, 6000]), share in 0.0..0.5, reserve in 0_u8..30,
     ) {
-        let others = limit_of as f64 * share / 3600.0;
+        let others = |second: f64| limit_of as f64 * share * second / 3600.0;
         let (ours, refused) = an_hour(limit_of, reserve, others);
         prop_assert_eq!(refused, 0, "{} calls were ours", ours);
         let left: f64 = limit_of as f64 * (1.0 - share);
