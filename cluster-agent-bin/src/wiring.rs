@@ -4,7 +4,7 @@ use datadog_query::{Client, InvalidLeaf, Leaf, Turn};
 use metrics_store::Store;
 use provider_api::MetricsApi;
 use time::format_description::well_known::Rfc3339;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{chain, config::Datadog, edge::bounded};
 
@@ -45,10 +45,6 @@ fn report(turn: Turn) {
             );
         }
         Turn::Back { to } => info!("{to} answers again, and is asked from now on"),
-        Turn::Lost { from, cause } => error!(
-            "{from} fails, as the other endpoints do: {}; each call tries them all until one answers",
-            chain(&*cause)
-        ),
     }
 }
 

@@ -11,7 +11,6 @@ use crate::{
     account::Account,
     endpoint::Endpoint,
     error::Error,
-    exchange::ExchangeError,
     health::{Failure, Health},
 };
 
@@ -55,16 +54,12 @@ pub enum Turn {
         /// The one that answers again.
         to: Endpoint,
     },
-    /// The last good one has failed: every call tries them all in their order.
-    Lost {
-        /// The one that has failed.
-        from: Endpoint,
-        /// Why.
-        cause: Arc<Error>,
-    },
 }
 
 /// Accounts in the order in which they are to be asked, at least one, and what is known of each.
+///
+/// An account fails where another one answers the same call. So there is always one that does not
+/// fail, and a call that fails everywhere, be it for its heavy query or for a cable, turns nothing.
 #[derive(Debug)]
 pub(crate) struct Accounts {
     accounts: Vec<Account>,
@@ -95,10 +90,9 @@ impl Accounts {
         &self.accounts
     }
 
-    /// The account that calls go to: the first one that does not fail, and the first one of all
-    /// where all do.
+    /// The account that calls go to: the first one that does not fail.
     pub(crate) fn in_use(&self) -> &Account {
-        &self.accounts[in_use(&self.health()).unwrap_or(0)]
+        &self.accounts[in_use(&self.health())]
     }
 
     /// When one before the one in use is tried again.
@@ -124,52 +118,36 @@ impl Accounts {
         Some((next, &self.accounts[next]))
     }
 
-    /// Notes how a call to an account ended, which began at `now`.
-    pub(crate) fn note<T>(
+    /// Notes that an account has answered a call which began at `now`, if only to refuse a query,
+    /// after these have failed.
+    pub(crate) fn answered(
         &self,
         index: usize,
-        outcome: &Result<T, Error>,
+        failed: BTreeMap<usize, Error>,
         now: OffsetDateTime,
     ) -> Option<Turn> {
         let mut health = self.health();
         let before = in_use(&health);
-        let failure = match outcome {
-            Err(error) if error.blames_the_endpoint() => {
-                let cause = Arc::new(error.clone());
-                let retry_at = health[index].failed(Arc::clone(&cause), now);
-                Some((cause, retry_at))
+        let mut away = None;
+        health[index].answered(now);
+        for (failed, error) in failed {
+            let cause = Arc::new(error);
+            let retry_at = health[failed].failed(Arc::clone(&cause), now);
+            if failed == before {
+                away = Some((cause, retry_at));
             }
-            // It may never have been sent.
-            Err(
-                Error::UriTooLong { .. }
-                | Error::Unreachable {
-                    source: ExchangeError::GivenUp,
-                    ..
-                },
-            ) => None,
-            Ok(_) | Err(_) => {
-                health[index].answered(now);
-                None
-            }
-        };
-        let after = in_use(&health);
-        if after == before || self.accounts.len() == 1 {
-            return None;
         }
+        let after = in_use(&health);
         let endpoint = |index: usize| self.accounts[index].endpoint.clone();
-        Some(match (failure, after) {
-            (None, _) => Turn::Back {
-                to: endpoint(index),
-            },
-            (Some((cause, retry_at)), Some(to)) => Turn::Over {
-                from: endpoint(index),
+        (after != before).then(|| match away {
+            Some((cause, retry_at)) => Turn::Over {
+                from: endpoint(before),
                 cause,
                 retry_at,
-                to: endpoint(to),
+                to: endpoint(after),
             },
-            (Some((cause, _)), None) => Turn::Lost {
-                from: endpoint(index),
-                cause,
+            None => Turn::Back {
+                to: endpoint(after),
             },
         })
     }
@@ -185,7 +163,7 @@ impl Accounts {
                     cause: Arc::clone(&failure.cause),
                     retry_at: failure.retry_at(),
                 },
-                None if in_use == Some(index) => Standing::InUse {
+                None if in_use == index => Standing::InUse {
                     since: health[..=index].iter().filter_map(Health::since).max(),
                 },
                 None => Standing::Spare,
@@ -201,6 +179,7 @@ impl Accounts {
     }
 }
 
-fn in_use(health: &[Health]) -> Option<usize> {
-    health.iter().position(|health| health.failure().is_none())
+fn in_use(health: &[Health]) -> usize {
+    let good = health.iter().position(|health| health.failure().is_none());
+    good.unwrap_or(0)
 }

@@ -58,7 +58,7 @@ impl<S> Client<S> {
     /// next one where the error [blames the endpoint](Error::blames_the_endpoint).
     /// An endpoint that has failed is tried again by one call after 30 seconds,
     /// then ever less often, up to every five minutes; all calls go back to it
-    /// as soon as it answers. Where all fail, every call asks them all.
+    /// as soon as it answers. A call that fails everywhere counts against none.
     #[must_use]
     pub fn or_at(self, endpoint: Endpoint, keys: Keys) -> Self {
         let accounts = Arc::new(self.accounts.and(Account { endpoint, keys }));
@@ -85,8 +85,7 @@ impl<S> Client<S> {
         Self { reading, ..self }
     }
 
-    /// Where it asks: the first endpoint that does not fail, or the first of
-    /// all where all do.
+    /// Where it asks: the first endpoint that does not fail.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.accounts.in_use().endpoint

@@ -42,7 +42,11 @@
 //! complete [`Point`], or what another [`Reading`] takes, is the value in
 //! [`Answers`], or [`NoValue`] says why not.
 //!
-//! Two features add to it: `ureq` an exchange that speaks HTTP, `Leaf`, and
+//! A client may have several endpoints, each with its own keys: it goes from one that fails to the
+//! next, and back, tells of each [`Turn`], and knows the [`Standing`] of all. Its
+//! [`Validation`] says what the keys are good for.
+//!
+//! Two features add to the crate: `ureq` an exchange that speaks HTTP, `Leaf`, and
 //! `simulator` a Datadog that answers from a scenario.
 //!
 //! This crate never remembers an answer and never asks by itself.

@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{Client, send};
 use crate::{
-    account::Account, api_version::ApiVersion, batch::Batch, error::Error, exchange::Exchange,
-    reply::Reply, request, window::Window,
+    account::Account,
+    api_version::ApiVersion,
+    batch::Batch,
+    error::Error,
+    exchange::{Exchange, ExchangeError},
+    reply::Reply,
+    request,
+    window::Window,
 };
 
 impl<S: Exchange> Client<S> {
@@ -23,17 +29,32 @@ impl<S: Exchange> Client<S> {
             while let Some((index, account)) = client.accounts.next(&failed, now) {
                 let exchange = client.exchange.clone();
                 let outcome = ask(exchange, account, client.limits.version, &batch, window).await;
-                if let Some(turn) = client.accounts.note(index, &outcome, now) {
-                    (client.tell)(turn);
-                }
                 match outcome {
                     Err(error) if error.blames_the_endpoint() => failed.insert(index, error),
+                    outcome if is_an_answer(&outcome) => {
+                        if let Some(turn) = client.accounts.answered(index, failed, now) {
+                            (client.tell)(turn);
+                        }
+                        return outcome;
+                    }
                     outcome => return outcome,
                 };
             }
             Err(Error::of_all(failed))
         }
     }
+}
+
+/// Whether it came from the other side; what else is left may never have been sent.
+fn is_an_answer<T>(outcome: &Result<T, Error>) -> bool {
+    !matches!(
+        outcome,
+        Err(Error::UriTooLong { .. }
+            | Error::Unreachable {
+                source: ExchangeError::GivenUp,
+                ..
+            })
+    )
 }
 
 /// Asks one account.

@@ -164,15 +164,31 @@ fn each_turn_is_told_once() {
         to: endpoint(1),
     };
     assert_eq!([turns(0), turns(1)], [vec![over], vec![]]);
-    world.becomes([BROKEN, BROKEN, WELL]);
-    let lost = Turn::Lost {
+    world.becomes([WELL, BROKEN, WELL]);
+    let over = Turn::Over {
         from: endpoint(1),
         cause: Arc::new(broken(1)),
+        retry_at: at(32),
+        to: endpoint(0),
     };
-    assert_eq!([turns(2), turns(3)], [vec![lost], vec![]]);
-    world.becomes([WELL, BROKEN, WELL]);
+    assert_eq!([turns(2), turns(3)], [vec![over], vec![]]);
+    world.becomes([BROKEN, WELL, WELL]);
+    assert_eq!(turns(4).len(), 1);
+    world.becomes([WELL, WELL, WELL]);
     let back = Turn::Back { to: endpoint(0) };
-    assert_eq!([turns(4), turns(5)], [vec![back], vec![]]);
+    assert_eq!([turns(300), turns(301)], [vec![back], vec![]]);
+}
+
+#[test]
+fn a_call_that_fails_everywhere_turns_nothing() {
+    let world = World::of([BROKEN, BROKEN, WELL]);
+    let client = world.client(2);
+    assert!(ask(&client, 0).is_err());
+    assert_eq!(world.turns(), []);
+    world.asked();
+    world.becomes([WELL, WELL, WELL]);
+    assert!(ask(&client, 1).is_ok());
+    assert_eq!(world.asked(), [0]);
 }
 
 #[test]
@@ -310,7 +326,7 @@ proptest! {
     ) {
         let world = World::of([WELL; 3]);
         let client = world.client(3);
-        let (mut second, mut in_use) = (0, Some(endpoint(0)));
+        let (mut second, mut in_use) = (0, endpoint(0));
         for (well, lasting) in weather {
             world.becomes(well.map(|well| if well { WELL } else { BROKEN }));
             let end = second + lasting;
@@ -325,20 +341,19 @@ proptest! {
                 asked.dedup();
                 prop_assert_eq!(asked.len(), calls, "one endpoint was asked twice");
                 for turn in world.turns() {
-                    in_use = match turn {
-                        Turn::Over { to, .. } | Turn::Back { to } => Some(to),
-                        Turn::Lost { .. } => None,
-                    };
+                    let (Turn::Over { to, .. } | Turn::Back { to }) = turn;
+                    in_use = to;
                 }
                 let standing = client.standings();
                 let standing = standing.iter().find(|(_, standing)| matches!(standing, Standing::InUse { .. }));
-                prop_assert_eq!(standing.map(|(endpoint, _)| endpoint), in_use.as_ref());
+                prop_assert_eq!(standing.map(|(endpoint, _)| endpoint), Some(&in_use));
                 second += pause;
             }
             // Weather that holds for longer than the longest wait and the calls after it.
-            if lasting > 300 + 2 * pause {
-                let best = well.iter().position(|well| *well);
-                prop_assert_eq!(&in_use, &best.map(endpoint));
+            if let Some(best) = well.iter().position(|well| *well)
+                && lasting > 300 + 2 * pause
+            {
+                prop_assert_eq!(&in_use, &endpoint(best));
             }
         }
     }
