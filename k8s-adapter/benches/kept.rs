@@ -80,6 +80,7 @@ fn metrics(time: OffsetDateTime, jump: impl Fn(i64) -> i64) -> Vec<KeptMetric> {
         KeptMetric {
             demand: Demand { asker, metric },
             uid: None,
+            query: None,
             known: Known::Fresh(value),
         }
     };

@@ -41,6 +41,9 @@ pub struct KeptMetric {
     pub demand: Demand,
     /// The UID of the object that asks, where it is known.
     pub uid: Option<Arc<str>>,
+    /// What the source was asked for it, where it is told: by another question, the same
+    /// metric may have another value.
+    pub query: Option<Arc<str>>,
     /// What is known.
     pub known: Known,
 }
@@ -70,8 +73,10 @@ pub struct KeptValue {
 /// Why there is no newer value, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
+    reason: Arc<str>,
     why: Arc<str>,
     since: OffsetDateTime,
+    heard: OffsetDateTime,
 }
 
 /// Long enough for a sentence with its cause; a whole page would fill the ConfigMap.
@@ -85,7 +90,35 @@ impl Failure {
             Some((end, _)) => format!("{}…", &why[..end]).into(),
             None => why.into(),
         };
-        Self { why, since }
+        Self {
+            reason: "".into(),
+            why,
+            since,
+            heard: since,
+        }
+    }
+
+    /// The same, with its reason in one word, such as `NoData`.
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        let reason = reason.into();
+        Self { reason, ..self }
+    }
+
+    /// The same, which the source has said then for the last time.
+    #[must_use]
+    pub fn heard_at(self, heard: OffsetDateTime) -> Self {
+        Self { heard, ..self }
+    }
+
+    /// The reason in one word; empty where none was given.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// When the source has said so for the last time.
+    pub fn heard(&self) -> OffsetDateTime {
+        self.heard
     }
 
     /// The reason, as a sentence.

@@ -12,7 +12,8 @@ use super::{Failure, KeptMetric, KeptValue, Known};
 pub struct KeptPolicy {
     /// By which part of itself a value may move unwritten: `0.01` is a hundredth.
     pub tolerance: f64,
-    /// From which age on the value that is kept is replaced by any newer one.
+    /// From which age on the value that is kept is replaced by any newer one, and a
+    /// failure by one that was heard later.
     pub refresh_age: Duration,
 }
 
@@ -29,17 +30,22 @@ impl KeptPolicy {
         if wanted.known == Known::Waiting || is_older(&wanted.known, &kept.known, now) {
             return false;
         }
-        if wanted.uid.is_some() && wanted.uid != kept.uid {
+        if wanted.uid.is_some() && wanted.uid != kept.uid || wanted.query != kept.query {
             return true;
         }
         match (&kept.known, &wanted.known) {
             (Known::Fresh(kept), Known::Fresh(wanted)) => self.moved(kept, wanted, now),
             (Known::Held(kept, was), Known::Held(wanted, is)) => {
-                self.moved(kept, wanted, now) || !is_like(was, is)
+                self.moved(kept, wanted, now) || self.turned(was, is, now)
             }
-            (Known::Missing(was), Known::Missing(is)) => !is_like(was, is),
+            (Known::Missing(was), Known::Missing(is)) => self.turned(was, is, now),
             _ => true,
         }
+    }
+
+    fn turned(&self, was: &Failure, is: &Failure, now: OffsetDateTime) -> bool {
+        let is_said_again = is.heard() > was.heard() && now - was.heard() >= self.refresh_age;
+        is_said_again || !is_like(was, is)
     }
 
     fn moved(&self, kept: &KeptValue, wanted: &KeptValue, now: OffsetDateTime) -> bool {
@@ -64,7 +70,7 @@ fn is_like(one: &Failure, other: &Failure) -> bool {
         let why = failure.why().chars();
         why.filter(|c| !c.is_ascii_digit()).collect()
     };
-    one.since() == other.since() && words(one) == words(other)
+    (one.reason(), one.since()) == (other.reason(), other.since()) && words(one) == words(other)
 }
 
 #[cfg(test)]
@@ -138,6 +144,21 @@ mod tests {
             let told = format!("{kept:?} {wanted:?}");
             assert_eq!(replaces(kept, wanted), expected, "{told}");
         }
+    }
+
+    #[test]
+    fn a_failure_is_written_again_when_it_was_heard_again_after_a_while() {
+        let missing = |heard: i64| {
+            let said = failure("gone").because("NoData");
+            Known::Missing(said.heard_at(NOW - Duration::seconds(heard)))
+        };
+        assert!(replaces(missing(60), missing(0)));
+        assert!(!replaces(missing(59), missing(0)));
+        assert!(!replaces(missing(90), missing(90)));
+        assert!(replaces(
+            missing(0),
+            Known::Missing(failure("gone").because("Unavailable"))
+        ));
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(super) fn kept(asker: &str, metric: &str, known: Known) -> KeptMetric {
     KeptMetric {
         demand: demand(asker, metric),
         uid: None,
+        query: None,
         known,
     }
 }

@@ -42,15 +42,24 @@ struct Written<'a> {
     /// The metric's namespace, where it is not that of the object that asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    /// What the source was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<&'a str>,
     /// Whether the value was to be had no longer when it was written. The error says it
     /// too; this is for people.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     held: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    /// The error in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     /// Since when there is no newer value.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    /// When the source said so for the last time, where it has said it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heard: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -90,9 +99,15 @@ struct Read {
     #[serde(default)]
     namespace: Option<String>,
     #[serde(default)]
+    query: Option<String>,
+    #[serde(default)]
     error: Option<String>,
     #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
     since: Option<String>,
+    #[serde(default)]
+    heard: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +150,7 @@ pub(super) fn print(kept: &KeptMetric) -> String {
     let KeptMetric {
         demand: Demand { asker, metric },
         uid,
+        query,
         known,
     } = kept;
     let value = known.value();
@@ -163,9 +179,14 @@ pub(super) fn print(kept: &KeptMetric) -> String {
         time: (value.is_some() && time.nanosecond() != 0).then(|| instant(time)),
         selector: (!is_all).then(|| metric.selector().to_string()),
         namespace: (*namespace != *asker.namespace).then_some(namespace),
+        query: query.as_deref(),
         held: value.is_some() && failure.is_some(),
         error: failure.map(Failure::why),
+        reason: failure.map(Failure::reason).filter(|word| !word.is_empty()),
         since: failure.map(|failure| instant(failure.since())),
+        heard: failure
+            .filter(|failure| failure.heard() != failure.since())
+            .map(|failure| instant(failure.heard())),
     };
     serde_json::to_string(&written).expect("texts and finite numbers have their JSON")
 }
@@ -202,7 +223,9 @@ pub(super) fn parse(text: &str) -> Result<KeptMetric, Unreadable> {
                 .since
                 .as_deref()
                 .map_or_else(|| second(read.ts.as_ref()), time_of)?;
-            Some(Failure::new(&why, since))
+            let heard = read.heard.as_deref().map_or(Ok(since), time_of)?;
+            let reason = read.reason.unwrap_or_default();
+            Some(Failure::new(&why, since).because(&reason).heard_at(heard))
         }
     };
     let value = match read.valid {
@@ -221,6 +244,7 @@ pub(super) fn parse(text: &str) -> Result<KeptMetric, Unreadable> {
     Ok(KeptMetric {
         demand: Demand { asker, metric },
         uid,
+        query: read.query.map(Into::into),
         known,
     })
 }

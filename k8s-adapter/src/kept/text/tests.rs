@@ -132,7 +132,10 @@ fn known() -> impl Strategy<Value = Known> {
         value: Quantity::from_nanos(nanos),
         time,
     });
-    let failure = (".*", instants()).prop_map(|(why, since)| Failure::new(&why, since));
+    let failure =
+        (".*", "[A-Za-z]{0,9}", instants(), instants()).prop_map(|(why, reason, since, heard)| {
+            Failure::new(&why, since).because(&reason).heard_at(heard)
+        });
     (option::of(value), option::of(failure)).prop_map(|known| match known {
         (None, None) => Known::Waiting,
         (Some(value), None) => Known::Fresh(value),
@@ -159,7 +162,8 @@ proptest! {
             name.parse().unwrap(),
             labels.join(",").parse().unwrap(),
         );
-        let metric = KeptMetric { demand, uid: uid.map(Into::into), known };
+        let query = uid.clone().map(Into::into);
+        let metric = KeptMetric { demand, uid: uid.map(Into::into), query, known };
         prop_assert_eq!(parse(&print(&metric)).unwrap(), metric);
     }
 
