@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use datadog_query::{ApiVersion, Batch, BatchLimits, Client, Endpoint, ExchangeError, Keys, Query, Window};
+use datadog_query::{
+    ApiVersion, Batch, BatchLimits, Client, Endpoint, ExchangeError, Keys, Query, Window,
+};
 use futures_executor::block_on;
 use http::{Request, Response, StatusCode};
 use libfuzzer_sys::fuzz_target;
