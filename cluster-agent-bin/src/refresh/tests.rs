@@ -39,7 +39,10 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let clock = WallClock::real();
+        Self::on(WallClock::real())
+    }
+
+    fn on(clock: WallClock) -> Self {
         let rollup = Rollup(const { NonZeroU32::new(30).expect("not zero") });
         let template = Template {
             aggregator: Aggregator::Avg,
@@ -151,6 +154,30 @@ async fn a_metric_that_is_silent_is_told_apart_from_one_that_does_not_exist() {
     // Whether a name exists is not asked at each refresh.
     assert_eq!(scene.calls_to("/api/v1/metrics/nginx.request"), 1);
     assert_eq!(scene.calls_to("/api/v1/metrics/nginx.requests"), 1);
+}
+
+#[tokio::test]
+async fn what_is_new_together_is_asked_for_together_and_without_waiting_for_a_period() {
+    // A second of the scene's is some milliseconds of ours.
+    let scene = Scene::on(WallClock::catching_up(Duration::hours(1), 60.0));
+    let news = Notify::new();
+    let mut refresh = scene.refresh();
+    let applied = async {
+        let demand = |number| {
+            news.notify_one();
+            scene.demand("nginx.requests", &format!("app=web,replica!={number}"))
+        };
+        let metrics: Vec<_> = (0..40).map(demand).collect();
+        while metrics.iter().any(|metric| scene.told(metric).is_err()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        never = refresh.run(&news) => match never {},
+        () = applied => {}
+    }
+    assert_eq!(scene.calls_to("/api/v1/query"), 2);
 }
 
 #[tokio::test]
