@@ -44,10 +44,6 @@ pub struct Format {
     pretty: bool,
 }
 
-/// In a request's extensions: the format that it asks for.
-#[derive(Clone, Copy)]
-struct Agreed(Format);
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Media {
     Json,
@@ -70,9 +66,6 @@ impl Format {
     /// # Errors
     /// 406 when the request accepts none of JSON, YAML and Kubernetes' protobuf.
     pub fn of<B>(request: &Request<B>) -> Result<Self, Status> {
-        if let Some(Agreed(format)) = request.extensions().get() {
-            return Ok(*format);
-        }
         Self::in_media(request, Media::accepted(request.headers()), &Media::ALL)
     }
 
@@ -86,17 +79,6 @@ impl Format {
     /// JSON where nothing else was agreed.
     pub fn of_status<B>(request: &Request<B>) -> Self {
         Self::of(request).unwrap_or_else(|_| Self::json(request))
-    }
-
-    /// The format for a [`Status`], found out once for those who may have to say one.
-    pub(crate) fn agreed<B>(request: &mut Request<B>) -> Self {
-        match Self::of(request) {
-            Ok(format) => {
-                request.extensions_mut().insert(Agreed(format));
-                format
-            }
-            Err(_) => Self::json(request),
-        }
     }
 
     /// Whatever is accepted, JSON.
@@ -235,13 +217,11 @@ fn is_for_a_person(uri: &Uri, headers: &HeaderMap) -> bool {
     if let Some(pretty) = query::parameter(uri, "pretty") {
         return query::is_true(&pretty);
     }
-    let agent = headers
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-        .unwrap_or_default();
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    let agent = agent.unwrap_or_default();
     ["curl", "Wget", "Mozilla/5.0"]
         .iter()
-        .any(|tool| agent.starts_with(tool))
+        .any(|tool| agent.starts_with(tool.as_bytes()))
 }
 
 #[cfg(test)]

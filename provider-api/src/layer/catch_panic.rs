@@ -33,8 +33,8 @@ impl<S> Layer<S> for CatchPanic {
 }
 
 impl<B: Send + 'static> Around<B> for CatchPanic {
-    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
-        let format = Format::agreed(&mut request);
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
+        let format = Format::of_status(&request);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let audit_id = request.headers().get(AUDIT_ID).cloned();
         // Pinned where it is: it is large, and would be moved into each of what follows.

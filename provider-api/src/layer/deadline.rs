@@ -46,8 +46,8 @@ impl<S> Layer<S> for Deadline {
 }
 
 impl<B: Send + 'static> Around<B> for Deadline {
-    async fn around<S: Below<B>>(&self, mut request: Box<Request<B>>, below: S) -> Answer {
-        let format = Format::agreed(&mut request);
+    async fn around<S: Below<B>>(&self, request: Box<Request<B>>, below: S) -> Answer {
+        let format = Format::of_status(&request);
         let time = self.time_for(request.uri());
         // Pinned where it is: it is large, and would be moved into what follows.
         let mut answer = pin!(below.answer(request));
