@@ -188,14 +188,19 @@ fn seat_new(
     let mut too_large = Vec::new();
     for (demand, kept) in new {
         let text = text::print(kept);
+        // No key of it is shorter, and most ConfigMaps are full: seeing that takes less long
+        // than making a key for each of them.
+        let key = key_of(demand, |_| true);
+        let least = bytes(&key, &text);
         let has_room = |draft: &Draft<'_>| {
-            // Most are full, and making a key takes longer than seeing that.
-            if draft.bytes + text.len() > room {
+            if draft.is_left || draft.bytes + least > room {
                 return None;
             }
-            let key = key_of(demand, |key| draft.is_free(key));
-            let fits = !draft.is_left && draft.bytes + bytes(&key, &text) <= room;
-            fits.then_some(key)
+            let key = match draft.is_free(&key) {
+                true => key.clone(),
+                false => key_of(demand, |key| draft.is_free(key)),
+            };
+            (draft.bytes + bytes(&key, &text) <= room).then_some(key)
         };
         let mut all = drafts.iter_mut();
         let found = all.find_map(|(_, draft)| has_room(draft).map(|key| (draft, key)));
