@@ -202,36 +202,52 @@ fn more_calls_than_a_period_allows_take_several() {
     assert_eq!(span.as_secs(), 1801 + 595 * 12);
 }
 
-/// An hour in which a call goes out whenever one may, while others have taken so many by a
-/// second of it: the calls that were ours, and those that were refused.
-fn an_hour(limit_of: u64, reserve: u8, others: impl Fn(f64) -> f64) -> (u64, u64) {
+/// An hour of such periods in which a call goes out whenever one may, while others have taken
+/// so many by a second of a period: the calls that were ours, and those that were refused.
+fn an_hour(period: u32, limit_of: u64, reserve: u8, others: impl Fn(f64) -> f64) -> (u64, u64) {
     let mut budget = Budget::keeping_free(reserve);
-    let (mut now, mut ours, mut refused) = (0.0, 0, 0);
+    let length = f64::from(period);
+    let (mut now, mut begun) = (0.0, 0.0);
+    let (mut ours, mut of_this_period, mut refused) = (0, 0, 0);
     while now < 3600.0 {
-        match budget.allowance(at(now)) {
-            Allowance::From(next) => now = (next - START).as_seconds_f64(),
-            Allowance::Now(_) => {
-                budget.spend(1, at(now));
-                let used = ours + others(now) as u64;
-                if used >= limit_of {
-                    refused += 1;
-                    budget.refused(1, Some(Duration::from_secs((3600.0 - now) as u64)), at(now));
-                    continue;
-                }
-                ours += 1;
-                let told = limit(limit_of, limit_of - used - 1, (3600.0 - now) as u64);
-                budget.answered(1, Some(&told), at(now));
-            }
+        let Allowance::Now(_) = budget.allowance(at(now)) else {
+            now += wait(&budget, at(now));
+            continue;
+        };
+        if now - begun >= length {
+            (begun, of_this_period) = ((now / length).floor() * length, 0);
         }
+        budget.spend(1, at(now));
+        let used = of_this_period + others(now - begun) as u64;
+        let reset = (begun + length - now).ceil() as u64;
+        if used >= limit_of {
+            refused += 1;
+            budget.refused(1, Some(Duration::from_secs(reset)), at(now));
+            continue;
+        }
+        (ours, of_this_period) = (ours + 1, of_this_period + 1);
+        let told = RateLimit {
+            period: Some(Duration::from_secs(period.into())),
+            ..limit(limit_of, limit_of - used - 1, reset)
+        };
+        budget.answered(1, Some(&told), at(now));
     }
     (ours, refused)
+}
+
+#[test]
+fn a_limit_of_ten_seconds_is_kept_and_used_as_well() {
+    let (ours, refused) = an_hour(10, 20, 10, |_| 0.0);
+    assert_eq!(refused, 0);
+    // 18 of each 20 are ours.
+    assert!((360 * 15..=360 * 18).contains(&ours), "{ours}");
 }
 
 #[test]
 fn others_that_come_all_at_once_find_what_they_need() {
     // Nobody for half an hour, and then 700 calls in five minutes.
     let others = |second: f64| ((second - 1800.0).max(0.0) * 700.0 / 300.0).min(700.0);
-    let (ours, refused) = an_hour(1600, 10, others);
+    let (ours, refused) = an_hour(3600, 1600, 10, others);
     assert_eq!(refused, 0);
     assert!(ours + 700 <= 1600, "{ours}");
     assert!(ours > 700, "half of the hour was ours alone: {ours}");
@@ -243,7 +259,7 @@ proptest! {
         limit_of in prop::sample::select(vec![300_u64, 1600, 6000]), share in 0.0..0.5, reserve in 0_u8..30,
     ) {
         let others = |second: f64| limit_of as f64 * share * second / 3600.0;
-        let (ours, refused) = an_hour(limit_of, reserve, others);
+        let (ours, refused) = an_hour(3600, limit_of, reserve, others);
         prop_assert_eq!(refused, 0, "{} calls were ours", ours);
         let left: f64 = limit_of as f64 * (1.0 - share);
         let kept: f64 = limit_of as f64 * f64::from(reserve) / 100.0;
