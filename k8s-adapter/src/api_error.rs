@@ -108,6 +108,7 @@ impl ApiError {
 #[cfg(any(
     feature = "access",
     feature = "election",
+    feature = "events",
     feature = "registration",
     all(test, feature = "kept")
 ))]

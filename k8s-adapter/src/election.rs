@@ -14,7 +14,6 @@ use futures_util::future::select;
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
-    jiff::Timestamp,
 };
 use kube_client::{Api, Client, api::PostParams};
 use provider_api::Clock;
@@ -26,7 +25,7 @@ use tokio::{
 
 use self::candidate::{Candidate, Look, Step};
 pub use self::timing::Timing;
-use crate::{ApiError, api_error::chain};
+use crate::{ApiError, api_error::chain, micro_time::micro_time};
 
 const PERMISSION: &str = "grant this server's ServiceAccount get, create and update on leases in the API group \
                           coordination.k8s.io in its namespace";
@@ -185,11 +184,7 @@ impl Election {
     }
 
     fn time(&self) -> MicroTime {
-        let micros = self.clock.now().unix_timestamp_nanos() / 1_000;
-        let time = i64::try_from(micros)
-            .ok()
-            .and_then(|micros| Timestamp::from_microsecond(micros).ok());
-        MicroTime(time.unwrap_or(Timestamp::MAX))
+        micro_time(self.clock.now())
     }
 }
 

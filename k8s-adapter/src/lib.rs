@@ -45,17 +45,21 @@
 //! - feature `kept`: `KeptMetrics` keeps what is known of each metric in ConfigMaps, and
 //!   tells every replica what another has written.
 //! - feature `election`: an `Election` says which of several replicas leads.
+//! - feature `events`: `Events` tells on an autoscaler what became of its metric, when it
+//!   takes a `turn`.
 //!
 //! It never fetches a metric. The only objects of the cluster that it changes are the
 //! server's own: APIService and Secret by a `Registration`, the ConfigMaps of
-//! `KeptMetrics`, and the Lease of an `Election`. It leaves the version of Kubernetes to
-//! whoever uses it: enable one of the version features of `k8s-openapi`.
+//! `KeptMetrics`, the Lease of an `Election`, and `Events`. It leaves the version of
+//! Kubernetes to whoever uses it: enable one of the version features of `k8s-openapi`.
 
 mod api_error;
 #[cfg(feature = "access")]
 mod auth;
 #[cfg(feature = "election")]
 mod election;
+#[cfg(feature = "events")]
+mod events;
 #[cfg(feature = "autoscalers")]
 mod hpa;
 #[cfg(feature = "autoscalers")]
@@ -68,6 +72,8 @@ mod index;
 mod kept;
 #[cfg(feature = "autoscalers")]
 mod label_selector;
+#[cfg(any(feature = "election", feature = "events"))]
+mod micro_time;
 #[cfg(feature = "registration")]
 mod registration;
 #[cfg(test)]
@@ -85,6 +91,9 @@ pub use crate::auth::{
 
 #[cfg(feature = "election")]
 pub use crate::election::{Election, ElectionSettings, InvalidElection, Leadership, Timing};
+
+#[cfg(feature = "events")]
+pub use crate::events::{Events, Health, Notice, Reporter, Severity, turn};
 
 #[cfg(feature = "registration")]
 pub use crate::registration::{InvalidServiceName, Registration, ServiceName, api_service};

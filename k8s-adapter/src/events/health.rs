@@ -1,0 +1,138 @@
+//! What is told of a metric, and when.
+
+use provider_api::ObjectReference;
+
+/// How it stands with a metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It has a value.
+    Served,
+    /// An older value is served in its place.
+    Held {
+        /// Why there is no newer one.
+        why: String,
+    },
+    /// It has none.
+    Failing {
+        /// Why.
+        why: String,
+    },
+}
+
+/// How much an event matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// All is well.
+    Normal,
+    /// Somebody should look into it.
+    Warning,
+}
+
+/// What is to be told on an autoscaler. Equal notices are told as one that happened again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Notice {
+    /// The autoscaler.
+    pub about: ObjectReference,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What happened, in one word for machines.
+    pub reason: &'static str,
+    /// What happened, for people. A time in it makes every notice another one.
+    pub note: String,
+}
+
+/// What to tell the autoscaler of its metric, of which it stands `after` otherwise than
+/// `before`; nothing, if it stands as it did. Nobody needs to hear of a metric that is
+/// served from the first moment on.
+pub fn turn(
+    about: &ObjectReference,
+    metric: &str,
+    before: Option<&Health>,
+    after: &Health,
+) -> Option<Notice> {
+    if before == Some(after) {
+        return None;
+    }
+    let (severity, reason, note) = match after {
+        Health::Served => {
+            before?;
+            let note = format!("{metric} has a new value again");
+            (Severity::Normal, "ExternalMetricServed", note)
+        }
+        Health::Held { why } => {
+            let note = format!("{metric} keeps its last value: {why}");
+            (Severity::Warning, "ExternalMetricHeld", note)
+        }
+        Health::Failing { why } => {
+            let note = format!("{metric} has no value: {why}");
+            (Severity::Warning, "ExternalMetricFailing", note)
+        }
+    };
+    Some(Notice {
+        about: about.clone(),
+        severity,
+        reason,
+        note,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_turn_is_told_once_and_a_good_beginning_is_not() {
+        let about = ObjectReference {
+            kind: "HorizontalPodAutoscaler".into(),
+            namespace: "shop".into(),
+            name: "nginxext".into(),
+        };
+        let held = |why: &str| Health::Held {
+            why: why.to_owned(),
+        };
+        let failing = |why: &str| Health::Failing {
+            why: why.to_owned(),
+        };
+        let course = [
+            Health::Served,
+            held("away"),
+            held("away"),
+            failing("away"),
+            failing("no such metric"),
+            failing("no such metric"),
+            Health::Served,
+            Health::Served,
+        ];
+        let mut before = None;
+        let told: Vec<_> = course
+            .iter()
+            .filter_map(|after| turn(&about, "queue", before.replace(after), after))
+            .map(|notice| (notice.severity, notice.reason, notice.note))
+            .collect();
+        let told: Vec<_> = told.iter().map(|(s, r, n)| (*s, *r, n.as_str())).collect();
+        use Severity::{Normal, Warning};
+        assert_eq!(
+            told,
+            [
+                (
+                    Warning,
+                    "ExternalMetricHeld",
+                    "queue keeps its last value: away"
+                ),
+                (Warning, "ExternalMetricFailing", "queue has no value: away"),
+                (
+                    Warning,
+                    "ExternalMetricFailing",
+                    "queue has no value: no such metric"
+                ),
+                (
+                    Normal,
+                    "ExternalMetricServed",
+                    "queue has a new value again"
+                ),
+            ]
+        );
+        let first = turn(&about, "queue", None, &failing("away")).map(|notice| notice.reason);
+        assert_eq!(first, Some("ExternalMetricFailing"));
+    }
+}
