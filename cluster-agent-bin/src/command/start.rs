@@ -74,7 +74,8 @@ async fn serve(config: Config) -> Ended {
             move || {
                 let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
                 async move {
-                    demands::follow(watch_autoscalers(cluster, Wishes::PREFIX), &store, &news).await
+                    let watched = watch_autoscalers(cluster, Wishes::PREFIX);
+                    demands::follow(watched, &store, &news).await;
                 }
             }
         })
