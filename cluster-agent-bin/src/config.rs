@@ -7,6 +7,7 @@ mod datadog;
 mod fallbacks;
 mod query_variables;
 mod reader;
+mod replicas;
 mod serving;
 mod variables;
 
@@ -17,6 +18,7 @@ pub(crate) use self::{
     asking::Asking,
     datadog::Datadog,
     query_variables::NoVariable,
+    replicas::{Election, Replicas},
     serving::{Certificate, CertificateFiles, Serving},
     variables::Variables,
 };
@@ -24,6 +26,7 @@ use self::{
     asking::asking,
     datadog::datadog,
     reader::{Mistakes, Reader},
+    replicas::replicas,
     serving::serving,
 };
 
@@ -33,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) datadog: Datadog,
     pub(crate) asking: Asking,
     pub(crate) server: Serving,
+    pub(crate) replicas: Replicas,
     /// Settings of Datadog's cluster agent that are set and change nothing here:
     /// whoever counts on one should know.
     pub(crate) ignored: Vec<String>,
@@ -54,7 +58,9 @@ impl Config {
         }
         let datadog = datadog(&mut read);
         let asking = asking(&mut read);
-        let server = serving(&mut read);
+        let namespace = namespace(&mut read);
+        let server = serving(&mut read, &namespace);
+        let replicas = replicas(&mut read, &namespace);
         let ignored = read.ignored("DD_EXTERNAL_METRICS_PROVIDER_");
         read.finish()?;
         Ok(Self {
@@ -62,7 +68,14 @@ impl Config {
                 .expect("where there is none, there is a mistake, and that has ended this above"),
             asking,
             server,
+            replicas,
             ignored,
         })
     }
+}
+
+/// The namespace of the agent's own objects.
+fn namespace(read: &mut Reader<'_>) -> String {
+    let namespace = read.value("DD_KUBE_RESOURCES_NAMESPACE");
+    namespace.unwrap_or("default").to_owned()
 }

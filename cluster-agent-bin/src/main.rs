@@ -7,7 +7,9 @@ mod config;
 mod demands;
 mod demo;
 mod edge;
+mod readiness;
 mod refresh;
+mod replicas;
 mod wiring;
 
 use std::{

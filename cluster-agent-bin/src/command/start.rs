@@ -10,7 +10,7 @@ use std::{
 use datadog_query::{Client, Exchange, Finding};
 use k8s_adapter::{delegated, watch_autoscalers};
 use metrics_store::{Plan, Store, Wishes};
-use provider_api::{Check, Clock, Server, ServerError, Shutdown};
+use provider_api::{Clock, Server, ServerError, Shutdown};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
@@ -20,7 +20,9 @@ use crate::{
     config::{Asking, Config, Variables},
     demands,
     edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
+    readiness::Readiness,
     refresh::Refresh,
+    replicas::{while_asking, with_replicas},
     wiring,
 };
 
@@ -46,6 +48,7 @@ async fn serve(config: Config) -> Ended {
                 budget,
             },
         server: serving,
+        replicas,
         ignored: _,
     } = config;
     let clock = WallClock::real();
@@ -56,15 +59,19 @@ async fn serve(config: Config) -> Ended {
     let client = wiring::datadog(datadog)?.with_reading(reading);
     let cluster = cluster().await?;
 
+    let max_age = policy.max_age();
     let store = Store::new(template, policy, Arc::new(clock));
     let news = Arc::new(Notify::new());
     let api = wiring::metrics_api(store.clone()).ready_when({
-        let store = store.clone();
-        move || vec![autoscalers_known(store.is_synced())]
+        let readiness = Readiness::new(store.clone(), clock);
+        move || readiness.checks()
     });
     let groups = api.group_versions();
     let server = delegated(api, cluster.clone(), Arc::new(clock));
     let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
+    let (server, leadership) = with_replicas(
+        server, replicas, &cluster, &store, max_age, clock, &shutdown,
+    )?;
 
     info!(datadog = %client.endpoint(), "where the metrics come from");
     let keys = client.clone();
@@ -80,10 +87,15 @@ async fn serve(config: Config) -> Ended {
             }
         })
         .alongside("asks Datadog", move || {
-            let plan = Plan::new(refresh_period, limits, budget.clone(), seed());
-            let mut refresh = Refresh::new(store.clone(), client.clone(), window, plan, clock);
+            let (store, client, budget) = (store.clone(), client.clone(), budget.clone());
             let news = Arc::clone(&news);
-            async move { refresh.run(&news).await }
+            let work = move || {
+                let plan = Plan::new(refresh_period, limits, budget.clone(), seed());
+                let mut refresh = Refresh::new(store.clone(), client.clone(), window, plan, clock);
+                let news = Arc::clone(&news);
+                async move { refresh.run(&news).await }
+            };
+            while_asking(leadership.clone(), work)
         });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,
@@ -98,18 +110,6 @@ async fn listen(port: u16) -> Result<Server, ServerError> {
     match Server::bind((Ipv6Addr::UNSPECIFIED, port).into()).await {
         Ok(both) => Ok(both),
         Err(_) => Server::bind((Ipv4Addr::UNSPECIFIED, port).into()).await,
-    }
-}
-
-/// Before this holds, whoever is sent to us would be told wrongly that there is no such
-/// metric.
-fn autoscalers_known(known: bool) -> Check {
-    Check {
-        name: "autoscalers-known",
-        outcome: match known {
-            true => Ok(()),
-            false => Err("the autoscalers have not been listed yet".to_owned()),
-        },
     }
 }
 

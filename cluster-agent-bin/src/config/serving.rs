@@ -30,7 +30,7 @@ pub(crate) struct CertificateFiles {
     pub(crate) key: PathBuf,
 }
 
-pub(super) fn serving(read: &mut Reader<'_>) -> Serving {
+pub(super) fn serving(read: &mut Reader<'_>, namespace: &str) -> Serving {
     const CONFIG: &str = "DD_EXTERNAL_METRICS_PROVIDER_CONFIG";
     let port = read.parsed("DD_EXTERNAL_METRICS_PROVIDER_PORT", "a port", 8443);
     let flags = serde_json::from_str(read.value(CONFIG).unwrap_or("{}")).unwrap_or_else(|why| {
@@ -41,12 +41,12 @@ pub(super) fn serving(read: &mut Reader<'_>) -> Serving {
     });
     let certificate = match (flags.tls_cert_file, flags.tls_private_key_file) {
         (Some(certificate), Some(key)) => Certificate::Files(CertificateFiles { certificate, key }),
-        (None, None) => own(read),
+        (None, None) => own(read, namespace),
         _ => {
             read.mistake(format!(
                 "{CONFIG}: tls-cert-file and tls-private-key-file go together"
             ));
-            own(read)
+            own(read, namespace)
         }
     };
     Serving {
@@ -56,8 +56,7 @@ pub(super) fn serving(read: &mut Reader<'_>) -> Serving {
 }
 
 /// For each of the Services by which manifests reach this pod: ours, and Datadog's.
-fn own(read: &mut Reader<'_>) -> Certificate {
-    const NAMESPACE: &str = "DD_KUBE_RESOURCES_NAMESPACE";
+fn own(read: &mut Reader<'_>, namespace: &str) -> Certificate {
     let services = |namespace: &str| {
         Ok([
             ServiceName::new(namespace, "datadog-custom-metrics-server")?,
@@ -65,9 +64,8 @@ fn own(read: &mut Reader<'_>) -> Certificate {
             ServiceName::new(namespace, "datadog-cluster-agent")?,
         ])
     };
-    let namespace = read.value(NAMESPACE).unwrap_or("default");
     let services = services(namespace).unwrap_or_else(|why: InvalidServiceName| {
-        read.mistake(format!("{NAMESPACE}: {why}"));
+        read.mistake(format!("DD_KUBE_RESOURCES_NAMESPACE: {why}"));
         services("default").expect("these are names of Services")
     });
     Certificate::Own { services }

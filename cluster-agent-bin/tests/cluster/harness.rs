@@ -32,23 +32,31 @@ fn the_agents_account_may_do_what_it_must_and_nothing_else() {
         cp.service_account("default", "default"),
     );
 
-    let everywhere: [&str; 4] = [
+    let everywhere: [&str; 5] = [
         "apiservices.apiregistration.k8s.io [] [v1beta1.external.metrics.k8s.io] [get patch]",
+        "events.events.k8s.io [] [] [create patch]",
         "horizontalpodautoscalers.autoscaling [] [] [list watch]",
         "subjectaccessreviews.authorization.k8s.io [] [] [create]",
         "tokenreviews.authentication.k8s.io [] [] [create]",
     ];
-    let at_home: [&str; 2] = [
+    let kept = |nth: u32| match nth {
+        1 => "configmaps [] [datadog-hpa] [get patch delete]".to_owned(),
+        nth => format!("configmaps [] [datadog-hpa-{nth}] [get patch delete]"),
+    };
+    let kept: Vec<_> = (1..=8).map(kept).collect();
+    let at_home: [&str; 5] = [
+        "configmaps [] [] [list watch create]",
+        "leases.coordination.k8s.io [] [] [create]",
+        "leases.coordination.k8s.io [] [datadog-leader-election] [get update]",
         "secrets [] [] [create]",
         "secrets [] [datadog-cluster-agent-certificate] [get update]",
     ];
     let in_kube_system: [&str; 1] =
         ["configmaps [] [extension-apiserver-authentication] [get list watch]"];
-    let wanted = [
-        everywhere.iter().chain(&at_home),
-        everywhere.iter().chain(&in_kube_system),
-    ]
-    .map(|rules| rules.map(ToString::to_string).collect::<BTreeSet<_>>());
+    let wanted = [(&at_home[..], &kept[..]), (&in_kube_system[..], &[])].map(|(rules, kept)| {
+        let rules = everywhere.iter().chain(rules).map(ToString::to_string);
+        rules.chain(kept.iter().cloned()).collect::<BTreeSet<_>>()
+    });
     // The API server heeds new bindings a moment after it stored them.
     eventually(seconds(10), "the rules are those of the manifest", || {
         let granted = ["default", "kube-system"]

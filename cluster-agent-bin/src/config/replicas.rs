@@ -1,0 +1,73 @@
+//! Which of several replicas asks Datadog, and what they tell each other.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use k8s_adapter::{KeptPlace, Timing};
+
+use super::Reader;
+
+/// How several replicas are one.
+#[derive(Debug)]
+pub(crate) struct Replicas {
+    /// Where the Lease and the ConfigMaps are.
+    pub(crate) namespace: String,
+    /// The name of this replica, where it is told.
+    pub(crate) identity: Option<String>,
+    /// How it is found out who asks Datadog; nothing, where each replica does.
+    pub(crate) election: Option<Election>,
+    /// Where what is known of each metric is kept.
+    pub(crate) kept: KeptPlace,
+}
+
+/// The Lease that the leader holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Election {
+    pub(crate) lease: String,
+    pub(crate) timing: Timing,
+    pub(crate) release: bool,
+}
+
+/// A quarter of that of Datadog's cluster agent: until a leader's death is noticed, no value
+/// grows newer.
+const LEASE_DURATION: NonZeroU32 = NonZeroU32::new(15).expect("not zero");
+
+pub(super) fn replicas(read: &mut Reader<'_>, namespace: &str) -> Replicas {
+    const CONFIG_MAP: &str = "DD_HPA_CONFIGMAP_NAME";
+    let place = |name: &str| KeptPlace::new(namespace, name, "custom-metrics.datadoghq.com");
+    let name = read.value(CONFIG_MAP).unwrap_or("datadog-hpa");
+    let kept = place(name).unwrap_or_else(|why| {
+        read.mistake(format!("{CONFIG_MAP}: {why}"));
+        place("datadog-hpa").expect("this is a name of a ConfigMap")
+    });
+    let election = election(read);
+    Replicas {
+        namespace: namespace.to_owned(),
+        identity: read
+            .first(&["DD_POD_NAME", "HOSTNAME"])
+            .map(|(_, name)| name.to_owned()),
+        election: read.is_on("DD_LEADER_ELECTION", true).then_some(election),
+        kept,
+    }
+}
+
+fn election(read: &mut Reader<'_>) -> Election {
+    const DURATION: &str = "DD_LEADER_LEASE_DURATION";
+    let lease = read
+        .value("DD_LEADER_LEASE_NAME")
+        .unwrap_or("datadog-leader-election")
+        .to_owned();
+    let duration = read.parsed(
+        DURATION,
+        "a whole number of seconds above 0",
+        LEASE_DURATION,
+    );
+    let timing = Timing::of(Duration::from_secs(duration.get().into())).unwrap_or_else(|why| {
+        read.mistake(format!("{DURATION}: {why}"));
+        Timing::default()
+    });
+    Election {
+        lease,
+        timing,
+        release: read.is_on("DD_LEADER_ELECTION_RELEASE_ON_SHUTDOWN", true),
+    }
+}

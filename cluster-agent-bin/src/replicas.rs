@@ -1,0 +1,104 @@
+//! Several replicas: one asks Datadog and writes down what it knows, all read that and answer.
+
+mod kept;
+mod leading;
+
+use std::sync::Arc;
+
+use k8s_adapter::{
+    Election, ElectionSettings, InvalidElection, KeptMetrics, KeptPolicy, Leadership,
+};
+use kube_client::Client;
+use metrics_store::Store;
+use provider_api::{Clock as _, MetricsServer, Shutdown};
+use time::Duration;
+use tokio::sync::watch;
+
+pub(crate) use self::leading::while_asking;
+use crate::{
+    config,
+    edge::{WallClock, seed},
+};
+
+/// By which part of itself a value may move before the other replicas hear of it.
+const TOLERANCE: f64 = 0.01;
+
+/// The server as one of several replicas, and whether it leads.
+///
+/// # Errors
+/// When no election can be held by these settings.
+pub(crate) fn with_replicas(
+    server: MetricsServer,
+    config: config::Replicas,
+    cluster: &Client,
+    store: &Store,
+    max_age: Duration,
+    clock: WallClock,
+    shutdown: &Shutdown,
+) -> Result<(MetricsServer, watch::Receiver<Leadership>), InvalidElection> {
+    let config::Replicas {
+        namespace,
+        identity,
+        election,
+        kept,
+    } = config;
+    let identity = identity.unwrap_or_else(|| format!("datadog-cluster-agent-{:016x}", seed()));
+    let (server, leadership) = match election {
+        None => (server, always(clock)),
+        Some(config::Election {
+            lease,
+            timing,
+            release,
+        }) => {
+            let settings = ElectionSettings {
+                namespace,
+                lease,
+                identity,
+                timing,
+                release,
+            };
+            let election = Election::new(cluster.clone(), settings, Arc::new(clock))?;
+            let leadership = election.leadership();
+            let election = Arc::new(election);
+            let shutdown = shutdown.clone();
+            let server = server.alongside("stands for election", move || {
+                let (election, ended) = (Arc::clone(&election), shutdown.clone().asked());
+                async move { leading::stand(&election, ended).await }
+            });
+            (server, leadership)
+        }
+    };
+
+    let kept = KeptMetrics::new(cluster.clone(), kept);
+    let policy = KeptPolicy {
+        tolerance: TOLERANCE,
+        // What the others serve must be there before it is too old.
+        refresh_age: max_age / 2,
+    };
+    let server = server
+        .alongside("reads what is kept", {
+            let (kept, store) = (kept.clone(), store.clone());
+            move || {
+                let (kept, store) = (kept.clone(), store.clone());
+                async move { kept::follow(kept, &store).await }
+            }
+        })
+        .alongside("keeps what is known", {
+            let (leadership, store) = (leadership.clone(), store.clone());
+            move || {
+                let (kept, store) = (kept.clone(), store.clone());
+                let work = move || {
+                    let (kept, store) = (kept.clone(), store.clone());
+                    async move { kept::keep(kept, &store, policy, clock).await }
+                };
+                leading::while_leading(leadership.clone(), work)
+            }
+        });
+    Ok((server, leadership))
+}
+
+/// The leadership of a replica that nobody else is told of.
+fn always(clock: WallClock) -> watch::Receiver<Leadership> {
+    let since = clock.now();
+    watch::channel(Leadership::Leading { since }).1
+}

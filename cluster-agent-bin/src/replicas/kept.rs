@@ -1,0 +1,158 @@
+//! What one replica writes down for the others, and for its next start.
+
+use std::{convert::Infallible, sync::Arc};
+
+use futures_util::StreamExt as _;
+use k8s_adapter::{
+    ApiError, Demand, Failure, KeptChange, KeptError, KeptMetric, KeptMetrics, KeptPolicy,
+    KeptValue, KeptWatched, KeptWritten, Known,
+};
+use metrics_store::{Sample, Store, Told, Word};
+use provider_api::Clock as _;
+use time::Duration;
+use tracing::{info, warn};
+
+use crate::{chain, edge::WallClock};
+
+/// How often it is seen what is worth a write.
+const PERIOD: Duration = Duration::seconds(5);
+/// Where there are many objects to write, a write is worth so long a pause.
+const PAUSE: Duration = Duration::milliseconds(250);
+
+/// Carries what another replica has written into the store. Never ends.
+pub(crate) async fn follow(kept: KeptMetrics, store: &Store) {
+    let mut watch = std::pin::pin!(kept.watch());
+    while let Some(watched) = watch.next().await {
+        match watched {
+            KeptWatched::Changed(change) => adopt(change, store),
+            KeptWatched::Synced => {
+                info!(at = %kept.place(), "what was kept of the metrics is known");
+            }
+            // The API server forgets places in a watch in the ordinary course of things.
+            KeptWatched::Failing(ApiError::Expired) => {}
+            KeptWatched::Failing(why) => {
+                warn!("cannot watch ConfigMap {}: {}", kept.place(), chain(&why));
+            }
+        }
+    }
+}
+
+fn adopt(change: KeptChange, store: &Store) {
+    for metric in change.changed {
+        let KeptMetric { demand, known, .. } = metric;
+        if let Some(told) = told(&known) {
+            store.adopt(&demand.metric, told);
+        }
+    }
+    for unreadable in change.unreadable {
+        warn!("{}", chain(&unreadable));
+    }
+}
+
+/// Nothing, where it is no more than a replica knows that has just started.
+fn told(known: &Known) -> Option<Told> {
+    let sample = known
+        .value()
+        .map(|KeptValue { value, time }| Sample { value, time });
+    let failure = known.failure();
+    Some(Told {
+        heard: failure.map_or(sample.as_ref()?.time, Failure::heard),
+        last: sample,
+        failure: match failure {
+            None => None,
+            Some(failure) => Some(metrics_store::Failure {
+                reason: failure.reason().parse().ok()?,
+                why: failure.why().into(),
+                since: failure.since(),
+            }),
+        },
+    })
+}
+
+/// Has written down what the store knows. Never ends.
+pub(crate) async fn keep(
+    kept: KeptMetrics,
+    store: &Store,
+    policy: KeptPolicy,
+    clock: WallClock,
+) -> Infallible {
+    let mut failed = None;
+    loop {
+        let mut written = KeptWritten::default();
+        // Before all demands are known, what somebody asks for would count as asked for by nobody.
+        if store.is_synced() {
+            let now = clock.now();
+            let wanted: Vec<_> = store.words(now).into_iter().flat_map(entries).collect();
+            let outcome = kept.write(&wanted, policy, now).await;
+            report(&outcome, &mut failed);
+            written = outcome.unwrap_or_default();
+        }
+        let writes = i32::try_from(written.writes).unwrap_or(i32::MAX);
+        clock.sleep(PERIOD.max(PAUSE * writes)).await;
+    }
+}
+
+/// An entry for each object that asks, as Datadog's agent has one.
+fn entries(word: Word) -> impl Iterator<Item = KeptMetric> {
+    let Word {
+        askers,
+        metric,
+        query,
+        told,
+    } = word;
+    let known = told.map_or(Known::Waiting, known);
+    let query: Option<Arc<str>> = query.map(|query| query.text().into());
+    askers.into_iter().map(move |asker| KeptMetric {
+        demand: Demand {
+            asker,
+            metric: metric.clone(),
+        },
+        uid: None,
+        query: query.clone(),
+        known: known.clone(),
+    })
+}
+
+fn known(told: Told) -> Known {
+    let Told {
+        heard,
+        last,
+        failure,
+    } = told;
+    let value = last.map(|Sample { value, time }| KeptValue { value, time });
+    let failure = failure.map(|metrics_store::Failure { reason, why, since }| {
+        Failure::new(&why, since)
+            .because(reason.word())
+            .heard_at(heard)
+    });
+    match (value, failure) {
+        (None, None) => Known::Waiting,
+        (Some(value), None) => Known::Fresh(value),
+        (Some(value), Some(failure)) => Known::Held(value, failure),
+        (None, Some(failure)) => Known::Missing(failure),
+    }
+}
+
+/// The log hears of a failure once, and of its end.
+fn report(outcome: &Result<KeptWritten, KeptError>, failed: &mut Option<String>) {
+    let words = match outcome {
+        // The watch has its own words for it.
+        Err(KeptError::Unlisted(_)) => return,
+        Ok(KeptWritten { too_large, .. }) if too_large.is_empty() => None,
+        Ok(KeptWritten { too_large, .. }) => Some(format!(
+            "{} metrics are too large to be kept, {} {} among them",
+            too_large.len(),
+            too_large[0].asker,
+            too_large[0].metric
+        )),
+        Err(why) => Some(chain(why)),
+    };
+    match (&words, &failed) {
+        (Some(words), _) if failed.as_ref() != Some(words) => {
+            warn!("other replicas are not told what is known: {words}");
+        }
+        (None, Some(_)) => info!("other replicas are told again what is known"),
+        _ => {}
+    }
+    *failed = words;
+}
