@@ -60,7 +60,7 @@ impl Config {
         let asking = asking(&mut read);
         let namespace = namespace(&mut read);
         let server = serving(&mut read, &namespace);
-        let replicas = replicas(&mut read, &namespace);
+        let replicas = replicas(&mut read, &namespace, asking.policy.max_age());
         let ignored = read.ignored("DD_EXTERNAL_METRICS_PROVIDER_");
         read.finish()?;
         Ok(Self {

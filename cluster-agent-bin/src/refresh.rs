@@ -11,13 +11,13 @@ use datadog_query::{
     Answers, Client, Endpoint, Error, Exchange, MetricName, NoValue, Query, Window,
 };
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
-use metrics_store::{Answer, Call, Existence, Plan, Store};
+use metrics_store::{Answer, Call, Existence, Plan, Reason, Store};
 use provider_api::Clock;
 use time::{Duration, OffsetDateTime};
 use tokio::{sync::Notify, time::sleep_until};
 use tracing::debug;
 
-use crate::edge::WallClock;
+use crate::{edge::WallClock, replicas::Reach};
 
 /// How long demands are gathered before Datadog is asked for them: many HPAs
 /// applied at once cost a few calls and not one each.
@@ -43,6 +43,7 @@ pub(crate) struct Refresh<S> {
     existence: Existence,
     /// The names that Datadog is asked for now.
     looked_up: BTreeSet<MetricName>,
+    reach: Reach,
     clock: WallClock,
     under_way: FuturesUnordered<Pin<Box<dyn Future<Output = Came> + Send>>>,
 }
@@ -64,6 +65,7 @@ impl<S: Exchange + 'static> Refresh<S> {
         client: Client<S>,
         window: Duration,
         plan: Plan,
+        reach: Reach,
         clock: WallClock,
     ) -> Self {
         Self {
@@ -75,6 +77,7 @@ impl<S: Exchange + 'static> Refresh<S> {
             plan,
             existence: Existence::new(EXISTENCE_AGAIN),
             looked_up: BTreeSet::new(),
+            reach,
             clock,
             under_way: FuturesUnordered::new(),
         }
@@ -139,6 +142,10 @@ impl<S: Exchange + 'static> Refresh<S> {
             calls = answers.calls,
             "asked Datadog"
         );
+        let mut said = answers.by_query.values();
+        let is_answered = said.any(|answer| !answer.as_ref().is_err_and(is_no_answer));
+        let at = self.clock.after(Duration::ZERO);
+        self.reach.heard(is_answered, at.into());
         if self.client.endpoint() != &self.endpoint {
             self.endpoint = self.client.endpoint().clone();
             self.plan.forget_limit();
@@ -224,4 +231,9 @@ impl<S: Exchange + 'static> Refresh<S> {
             report::turn(query, &turn);
         }
     }
+}
+
+/// Whether Datadog has not answered at all.
+fn is_no_answer(why: &NoValue) -> bool {
+    Reason::from(why) == Reason::Unavailable
 }

@@ -2,26 +2,21 @@
 
 mod kept;
 mod leading;
+mod reach;
 
 use std::sync::Arc;
 
-use k8s_adapter::{
-    Election, ElectionSettings, InvalidElection, KeptMetrics, KeptPolicy, Leadership,
-};
+use k8s_adapter::{Election, ElectionSettings, InvalidElection, KeptMetrics, Leadership};
 use kube_client::Client;
 use metrics_store::Store;
 use provider_api::{Clock as _, MetricsServer, Shutdown};
-use time::Duration;
 use tokio::sync::watch;
 
-pub(crate) use self::leading::while_asking;
+pub(crate) use self::{leading::while_asking, reach::Reach};
 use crate::{
     config,
     edge::{WallClock, seed},
 };
-
-/// By which part of itself a value may move before the other replicas hear of it.
-const TOLERANCE: f64 = 0.01;
 
 /// The server as one of several replicas, and whether it leads.
 ///
@@ -32,8 +27,8 @@ pub(crate) fn with_replicas(
     config: config::Replicas,
     cluster: &Client,
     store: &Store,
-    max_age: Duration,
     clock: WallClock,
+    reach: &Reach,
     shutdown: &Shutdown,
 ) -> Result<(MetricsServer, watch::Receiver<Leadership>), InvalidElection> {
     let config::Replicas {
@@ -41,6 +36,7 @@ pub(crate) fn with_replicas(
         identity,
         election,
         kept,
+        kept_policy,
     } = config;
     let identity = identity.unwrap_or_else(|| format!("datadog-cluster-agent-{:016x}", seed()));
     let (server, leadership) = match election {
@@ -60,21 +56,17 @@ pub(crate) fn with_replicas(
             let election = Election::new(cluster.clone(), settings, Arc::new(clock))?;
             let leadership = election.leadership();
             let election = Arc::new(election);
-            let shutdown = shutdown.clone();
+            let (reach, shutdown) = (reach.clone(), shutdown.clone());
             let server = server.alongside("stands for election", move || {
-                let (election, ended) = (Arc::clone(&election), shutdown.clone().asked());
-                async move { leading::stand(&election, ended).await }
+                let election = Arc::clone(&election);
+                let (reach, shutdown) = (reach.clone(), shutdown.clone());
+                async move { leading::stand(&election, &reach, &shutdown).await }
             });
             (server, leadership)
         }
     };
 
     let kept = KeptMetrics::new(cluster.clone(), kept);
-    let policy = KeptPolicy {
-        tolerance: TOLERANCE,
-        // What the others serve must be there before it is too old.
-        refresh_age: max_age / 2,
-    };
     let server = server
         .alongside("reads what is kept", {
             let (kept, store) = (kept.clone(), store.clone());
@@ -89,7 +81,7 @@ pub(crate) fn with_replicas(
                 let (kept, store) = (kept.clone(), store.clone());
                 let work = move || {
                     let (kept, store) = (kept.clone(), store.clone());
-                    async move { kept::keep(kept, &store, policy, clock).await }
+                    async move { kept::keep(kept, &store, kept_policy, clock).await }
                 };
                 leading::while_leading(leadership.clone(), work)
             }

@@ -27,6 +27,7 @@ use crate::{
     demo::{Actor, DemoReader, DemoToken, Manifests, Moment, Opening, Scene, View, traffic_for},
     edge::{SimulatedDatadog, WallClock, block_on, log_to_stderr},
     refresh::Refresh,
+    replicas::Reach,
     wiring,
 };
 
@@ -161,6 +162,7 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
         client,
         Duration::seconds(300),
         Plan::new(REFRESH, BatchLimits::default(), Budget::keeping_free(0), 0),
+        Reach::default(),
         clock,
     );
     let story = async {

@@ -22,7 +22,7 @@ use crate::{
     edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
     readiness::Readiness,
     refresh::Refresh,
-    replicas::{while_asking, with_replicas},
+    replicas::{Reach, while_asking, with_replicas},
     wiring,
 };
 
@@ -59,7 +59,6 @@ async fn serve(config: Config) -> Ended {
     let client = wiring::datadog(datadog)?.with_reading(reading);
     let cluster = cluster().await?;
 
-    let max_age = policy.max_age();
     let store = Store::new(template, policy, Arc::new(clock));
     let news = Arc::new(Notify::new());
     let api = wiring::metrics_api(store.clone()).ready_when({
@@ -69,9 +68,9 @@ async fn serve(config: Config) -> Ended {
     let groups = api.group_versions();
     let server = delegated(api, cluster.clone(), Arc::new(clock));
     let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
-    let (server, leadership) = with_replicas(
-        server, replicas, &cluster, &store, max_age, clock, &shutdown,
-    )?;
+    let reach = Reach::default();
+    let (server, leadership) =
+        with_replicas(server, replicas, &cluster, &store, clock, &reach, &shutdown)?;
 
     info!(datadog = %client.endpoint(), "where the metrics come from");
     let keys = client.clone();
@@ -88,10 +87,17 @@ async fn serve(config: Config) -> Ended {
         })
         .alongside("asks Datadog", move || {
             let (store, client, budget) = (store.clone(), client.clone(), budget.clone());
-            let news = Arc::clone(&news);
+            let (news, reach) = (Arc::clone(&news), reach.clone());
             let work = move || {
                 let plan = Plan::new(refresh_period, limits, budget.clone(), seed());
-                let mut refresh = Refresh::new(store.clone(), client.clone(), window, plan, clock);
+                let mut refresh = Refresh::new(
+                    store.clone(),
+                    client.clone(),
+                    window,
+                    plan,
+                    reach.clone(),
+                    clock,
+                );
                 let news = Arc::clone(&news);
                 async move { refresh.run(&news).await }
             };

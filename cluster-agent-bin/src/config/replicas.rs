@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use k8s_adapter::{KeptPlace, Timing};
+use k8s_adapter::{KeptPlace, KeptPolicy, Timing};
 
 use super::Reader;
 
@@ -15,8 +15,10 @@ pub(crate) struct Replicas {
     pub(crate) identity: Option<String>,
     /// How it is found out who asks Datadog; nothing, where each replica does.
     pub(crate) election: Option<Election>,
-    /// Where what is known of each metric is kept.
+    /// Where what is known of each metric is kept,
     pub(crate) kept: KeptPlace,
+    /// and when it is written again.
+    pub(crate) kept_policy: KeptPolicy,
 }
 
 /// The Lease that the leader holds.
@@ -31,7 +33,14 @@ pub(crate) struct Election {
 /// grows newer.
 const LEASE_DURATION: NonZeroU32 = NonZeroU32::new(15).expect("not zero");
 
-pub(super) fn replicas(read: &mut Reader<'_>, namespace: &str) -> Replicas {
+/// By which part of itself a value may move before the other replicas hear of it.
+const TOLERANCE: f64 = 0.01;
+
+pub(super) fn replicas(
+    read: &mut Reader<'_>,
+    namespace: &str,
+    max_age: time::Duration,
+) -> Replicas {
     const CONFIG_MAP: &str = "DD_HPA_CONFIGMAP_NAME";
     let place = |name: &str| KeptPlace::new(namespace, name, "custom-metrics.datadoghq.com");
     let name = read.value(CONFIG_MAP).unwrap_or("datadog-hpa");
@@ -47,6 +56,11 @@ pub(super) fn replicas(read: &mut Reader<'_>, namespace: &str) -> Replicas {
             .map(|(_, name)| name.to_owned()),
         election: read.is_on("DD_LEADER_ELECTION", true).then_some(election),
         kept,
+        kept_policy: KeptPolicy {
+            tolerance: TOLERANCE,
+            // What the others serve has to be there before it is too old.
+            refresh_age: max_age / 2,
+        },
     }
 }
 

@@ -107,6 +107,7 @@ impl Scene {
                 Budget::keeping_free(10),
                 1,
             ),
+            Reach::default(),
             self.clock,
         )
     }

@@ -1,15 +1,48 @@
 //! What hangs on leading.
 
-use std::{convert::Infallible, future::pending};
+use std::{convert::Infallible, future::pending, time::Duration};
 
 use k8s_adapter::{ApiError, Election, Leadership};
-use tokio::sync::watch;
+use provider_api::Shutdown;
+use tokio::{sync::watch, time::sleep};
 use tracing::warn;
 
-/// Stands for election for as long as nobody has asked the agent to end.
-pub(crate) async fn stand(election: &Election, ended: impl Future<Output = ()>) -> Infallible {
-    election.run(ended).await;
-    pending().await
+use super::Reach;
+
+/// A leader that does not reach Datadog for so long stands back: another replica may reach it,
+/// and the values that there are live for a minute yet.
+const CUT_OFF: Duration = Duration::from_secs(30);
+/// Each time in a row it leads twice as long, up to this: there may be nobody else, or Datadog
+/// may be away for all.
+const CUT_OFF_AT_MOST: Duration = Duration::from_secs(600);
+/// So long it does not stand again, unless it reaches Datadog.
+const STANDS_BACK: Duration = Duration::from_secs(30);
+
+/// Stands for election for as long as nobody has asked the agent to end, and it reaches
+/// Datadog.
+pub(super) async fn stand(election: &Election, reach: &Reach, shutdown: &Shutdown) -> Infallible {
+    let mut patience = CUT_OFF;
+    loop {
+        let ended = async {
+            tokio::select! {
+                () = shutdown.clone().asked() => {}
+                () = reach.lost_for(patience) => {}
+            }
+        };
+        election.run(ended).await;
+        if shutdown.is_asked() {
+            return pending().await;
+        }
+        warn!(
+            "no call has reached Datadog for {} s: another replica may lead for now",
+            patience.as_secs()
+        );
+        tokio::select! {
+            () = shutdown.clone().asked() => {}
+            () = reach.regained() => patience = CUT_OFF,
+            () = sleep(STANDS_BACK) => patience = (patience * 2).min(CUT_OFF_AT_MOST),
+        }
+    }
 }
 
 /// Does this anew each time that this replica begins to lead, and drops it when it no longer
