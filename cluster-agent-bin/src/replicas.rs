@@ -72,7 +72,7 @@ pub(crate) fn with_replicas(
             let (kept, store) = (kept.clone(), store.clone());
             move || {
                 let (kept, store) = (kept.clone(), store.clone());
-                async move { kept::follow(kept, &store).await }
+                async move { kept::follow(kept, &store, clock).await }
             }
         })
         .alongside("keeps what is known", {

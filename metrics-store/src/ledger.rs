@@ -10,7 +10,7 @@ use std::{
 
 use datadog_query::{NoValue, Point, Query};
 use provider_api::{ExternalMetric, ObjectReference};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     Cause, Inexpressible, Key, Next, Plan, Policy, Reading, Round, Sample, State, Template, Told,
@@ -33,7 +33,20 @@ pub struct Ledger {
     demanded: HashMap<ExternalMetric, Demanded>,
     capitals: Capitals,
     known: HashMap<Query, Known>,
+    /// What another replica has told of metrics that nobody asks for here yet.
+    hearsay: HashMap<ExternalMetric, Hearsay>,
 }
+
+/// What another replica has told.
+#[derive(Debug)]
+struct Hearsay {
+    /// What it asks Datadog, where it says so.
+    query: Option<Arc<str>>,
+    told: Told,
+}
+
+/// Clocks of replicas may differ by so much. What is told of a later time is a slip.
+const SLIP: Duration = Duration::MINUTE;
 
 #[derive(Debug)]
 struct Demanded {
@@ -42,6 +55,13 @@ struct Demanded {
     /// What they agree on, where it is not the usual one.
     policy: Option<Arc<Policy>>,
     query: Result<Query, Inexpressible>,
+}
+
+impl Hearsay {
+    fn is_of(&self, query: &Query) -> bool {
+        let asked = self.query.as_deref();
+        asked.is_none_or(|asked| asked == query.text())
+    }
 }
 
 impl Demanded {
@@ -71,6 +91,7 @@ impl Ledger {
             demanded: HashMap::new(),
             capitals: Capitals::default(),
             known: HashMap::new(),
+            hearsay: HashMap::new(),
         }
     }
 
@@ -96,10 +117,14 @@ impl Ledger {
             });
         }
         let query = self.template.query(&metric);
+        let hearsay = self.hearsay.remove(&metric);
         let answer = match &query {
             Ok(query) => {
                 let known = self.known.entry(query.clone()).or_default();
                 known.metrics.insert(metric.clone());
+                if let Some(hearsay) = hearsay.filter(|hearsay| hearsay.is_of(query)) {
+                    known.is_told(hearsay.told);
+                }
                 Ok(matches!(known.state, State::Waiting))
             }
             Err(why) => Err(why.clone()),
@@ -264,14 +289,46 @@ impl Ledger {
         })
     }
 
-    /// Another replica has told this of `metric`; nothing, where nobody asks for it here.
-    pub fn adopt(&mut self, metric: &ExternalMetric, told: Told) {
-        let query = self.demanded.get(metric).map(|demanded| &demanded.query);
-        if let Some(Ok(query)) = query
+    /// Another replica tells this of `metric` at `now`, for which it asks Datadog `query`,
+    /// where it says so. It counts if the metric means the same query here. A replica that
+    /// has just started may be told before it knows who asks: then it counts once somebody
+    /// does.
+    pub fn adopt(
+        &mut self,
+        metric: &ExternalMetric,
+        query: Option<Arc<str>>,
+        told: Told,
+        now: OffsetDateTime,
+    ) {
+        let latest = now.saturating_add(SLIP);
+        let time = told.last.as_ref().map_or(told.heard, |last| last.time);
+        if told.heard.max(time) > latest {
+            return;
+        }
+        let hearsay = Hearsay { query, told };
+        let Some(demanded) = self.demanded.get(metric) else {
+            self.hearsay.insert(metric.clone(), hearsay);
+            return;
+        };
+        if let Ok(query) = &demanded.query
+            && hearsay.is_of(query)
             && let Some(known) = self.known.get_mut(query)
         {
-            known.is_told(told);
+            known.is_told(hearsay.told);
         }
+    }
+
+    /// Other replicas tell nothing of `metric` any longer. What counts here already, goes on
+    /// counting.
+    pub fn retract(&mut self, metric: &ExternalMetric) {
+        self.hearsay.remove(metric);
+    }
+
+    /// How many metrics have neither a value nor a reason for having none.
+    pub fn waiting(&self) -> usize {
+        let known = self.known.values();
+        let waiting = known.filter(|known| matches!(known.state, State::Waiting));
+        waiting.map(|known| known.metrics.len()).sum()
     }
 
     /// What there is to tell at `now` of every metric that somebody asks for.

@@ -87,8 +87,24 @@ impl Store {
     }
 
     /// See [`Ledger::adopt`].
-    pub fn adopt(&self, metric: &ExternalMetric, told: Told) {
-        self.ledger.write().adopt(metric, told);
+    pub fn adopt(
+        &self,
+        metric: &ExternalMetric,
+        query: Option<Arc<str>>,
+        told: Told,
+        now: OffsetDateTime,
+    ) {
+        self.ledger.write().adopt(metric, query, told, now);
+    }
+
+    /// See [`Ledger::retract`].
+    pub fn retract(&self, metric: &ExternalMetric) {
+        self.ledger.write().retract(metric);
+    }
+
+    /// See [`Ledger::waiting`].
+    pub fn waiting(&self) -> usize {
+        self.ledger.read().waiting()
     }
 
     /// See [`Ledger::words`].

@@ -20,11 +20,11 @@ const PERIOD: Duration = Duration::seconds(5);
 const PAUSE: Duration = Duration::milliseconds(250);
 
 /// Carries what another replica has written into the store. Never ends.
-pub(crate) async fn follow(kept: KeptMetrics, store: &Store) {
+pub(crate) async fn follow(kept: KeptMetrics, store: &Store, clock: WallClock) {
     let mut watch = std::pin::pin!(kept.watch());
     while let Some(watched) = watch.next().await {
         match watched {
-            KeptWatched::Changed(change) => adopt(change, store),
+            KeptWatched::Changed(change) => adopt(change, store, clock),
             KeptWatched::Synced => {
                 info!(at = %kept.place(), "what was kept of the metrics is known");
             }
@@ -37,12 +37,21 @@ pub(crate) async fn follow(kept: KeptMetrics, store: &Store) {
     }
 }
 
-fn adopt(change: KeptChange, store: &Store) {
+fn adopt(change: KeptChange, store: &Store, clock: WallClock) {
+    let now = clock.now();
     for metric in change.changed {
-        let KeptMetric { demand, known, .. } = metric;
+        let KeptMetric {
+            demand,
+            query,
+            known,
+            ..
+        } = metric;
         if let Some(told) = told(&known) {
-            store.adopt(&demand.metric, told);
+            store.adopt(&demand.metric, query, told, now);
         }
+    }
+    for demand in change.removed {
+        store.retract(&demand.metric);
     }
     for unreadable in change.unreadable {
         warn!("{}", chain(&unreadable));

@@ -344,7 +344,7 @@ fn a_replica_that_is_told_serves_the_value_and_says_the_same_of_what_has_none() 
         .demanding("shop/web", "shop/rps")
         .demanding("shop/web", "shop/gone");
     for Word { metric, told, .. } in leader.words(at(40)) {
-        follower.adopt(&metric, told.unwrap());
+        follower.adopt(&metric, None, told.unwrap(), at(40));
     }
     for name in ["shop/rps", "shop/gone"] {
         assert_eq!(follower.told(name, 50), leader.told(name, 50), "{name}");
@@ -353,9 +353,56 @@ fn a_replica_that_is_told_serves_the_value_and_says_the_same_of_what_has_none() 
     let old = leader.words(at(40));
     leader.record(&query("rps"), value(4.0, 60), at(70));
     for Word { metric, told, .. } in old {
-        leader.adopt(&metric, told.unwrap());
+        leader.adopt(&metric, None, told.unwrap(), at(70));
     }
     assert_eq!(leader.told("shop/rps", 70), Ok(("4".to_owned(), at(60))));
+}
+
+fn heard(value: i64, second: i64) -> Told {
+    Told {
+        heard: at(second),
+        last: Some(Sample {
+            value: value.into(),
+            time: at(second),
+        }),
+        failure: None,
+    }
+}
+
+#[test]
+fn what_is_told_before_anybody_asks_counts_once_somebody_does() {
+    let mut ledger = ledger();
+    let (asked, gone) = (metric("shop/rps"), metric("shop/gone"));
+    ledger.adopt(&asked, Some(query("rps").text().into()), heard(3, 0), at(1));
+    ledger.adopt(&gone, None, heard(4, 0), at(1));
+    ledger.retract(&gone);
+    let usual = Wishes::default();
+    // There is nothing new to ask Datadog.
+    assert_eq!(
+        ledger.demand(key("shop/web", "shop/rps"), &usual),
+        Ok(false)
+    );
+    assert_eq!(
+        ledger.demand(key("shop/web", "shop/gone"), &usual),
+        Ok(true)
+    );
+    assert_eq!(ledger.told("shop/rps", 50), Ok(("3".to_owned(), at(0))));
+    assert_eq!(ledger.waiting(), 1);
+}
+
+#[test]
+fn what_is_told_of_another_query_or_of_the_future_does_not_count() {
+    let mut ledger = ledger().demanding("shop/web", "shop/rps");
+    let other = Some(query("other").text().into());
+    ledger.adopt(&metric("shop/rps"), other.clone(), heard(3, 0), at(1));
+    ledger.adopt(&metric("shop/rps"), None, heard(4, 62), at(1));
+    ledger.adopt(&metric("shop/late"), other, heard(5, 0), at(1));
+    ledger
+        .demand(key("shop/web", "shop/late"), &Wishes::default())
+        .unwrap();
+    assert_eq!(ledger.waiting(), 2);
+    ledger.adopt(&metric("shop/rps"), None, heard(6, 61), at(1));
+    assert_eq!(ledger.waiting(), 1);
 }
 
 #[test]
