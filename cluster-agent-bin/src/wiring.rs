@@ -1,15 +1,25 @@
 //! The stack, in travel order, and what it is wired to.
 
-use datadog_query::{Client, InvalidLeaf, Leaf, Turn};
+use bytes::Bytes;
+use datadog_query::{Client, Exchange, InvalidLeaf, Leaf, Turn};
+use http::{Response, header::DATE};
 use metrics_store::Store;
 use provider_api::MetricsApi;
 use time::format_description::well_known::Rfc3339;
+use tower::ServiceExt as _;
 use tracing::{info, warn};
 
-use crate::{chain, config::Datadog, edge::bounded};
+use crate::{
+    chain,
+    config::Datadog,
+    edge::{WallClock, bounded},
+};
 
-/// From the store's questions to Datadog.
-pub(crate) fn datadog(config: Datadog) -> Result<Client<Leaf>, InvalidLeaf> {
+/// From the store's questions to Datadog, whose answers tell `clock` the time.
+pub(crate) fn datadog(
+    config: Datadog,
+    clock: WallClock,
+) -> Result<Client<impl Exchange + Sync + 'static>, InvalidLeaf> {
     let Datadog {
         endpoint,
         keys,
@@ -20,6 +30,13 @@ pub(crate) fn datadog(config: Datadog) -> Result<Client<Leaf>, InvalidLeaf> {
     } = config;
     // The leaf blocks: each call has a thread, and there are so many threads.
     let leaf = Leaf::new(&connection, bounded(parallel))?;
+    let leaf = leaf.map_response(move |answer: Response<Bytes>| {
+        let date = answer.headers().get(DATE);
+        if let Some(date) = date.and_then(|date| date.to_str().ok()) {
+            clock.hears(date);
+        }
+        answer
+    });
     let client = Client::new(endpoint, keys, leaf).with_limits(limits);
     let fallbacks = fallbacks.into_iter();
     Ok(fallbacks

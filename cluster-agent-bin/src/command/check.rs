@@ -117,8 +117,9 @@ fn live(
     asking: &Asking,
     variables: &Variables,
 ) -> Result<usize, Box<dyn Error>> {
-    let client = wiring::datadog(Datadog::of(variables)?)?.with_reading(asking.reading);
-    let now = WallClock::real().now();
+    let clock = WallClock::real();
+    let client = wiring::datadog(Datadog::of(variables)?, clock)?.with_reading(asking.reading);
+    let now = clock.now();
     let span = asking.window.unsigned_abs();
     let window = Window::ending(now, span);
     let answers = block_on(client.values(queries.iter().copied().cloned(), window, now))?;

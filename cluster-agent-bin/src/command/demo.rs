@@ -84,14 +84,15 @@ async fn play(arguments: &Arguments, manifests: &Manifests, scenario: Scenario) 
     let simulator = Arc::new(Simulator::new(scenario, clock.now()));
     let datadog = SimulatedDatadog::bind(([127, 0, 0, 1], 0).into()).await?;
     let datadog_url = datadog.url();
-    let client = wiring::datadog(Datadog {
+    let account = Datadog {
         endpoint: Endpoint::at(&datadog_url)?,
         keys: Keys::new(&"demo".into(), &"demo".into())?,
         fallbacks: Vec::new(),
         limits: BatchLimits::default(),
         parallel: const { NonZeroUsize::new(10).expect("not zero") },
         connection: LeafSettings::default(),
-    })?;
+    };
+    let client = wiring::datadog(account, clock)?;
 
     // The store, and the demands that a cluster's watch would bring.
     let rollup = const { NonZeroU32::new(30).expect("not zero") };

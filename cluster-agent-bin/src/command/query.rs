@@ -86,8 +86,9 @@ pub(crate) fn run(arguments: &Arguments, variables: &Variables) -> Ended {
         settling: arguments.settling.unwrap_or(set.settling),
         several: arguments.merge.unwrap_or(set.several),
     };
-    let client = wiring::datadog(Datadog::of(variables)?)?;
-    let now = WallClock::real().now();
+    let clock = WallClock::real();
+    let client = wiring::datadog(Datadog::of(variables)?, clock)?;
+    let now = clock.now();
     let window = Window::ending(now, arguments.from);
     let batch = Batch::of(query.clone());
     let reply = block_on(client.ask(&batch, window))??;

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    future::pending,
     net::{Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
@@ -11,7 +10,8 @@ use datadog_query::{Client, Exchange, Finding};
 use k8s_adapter::{delegated, watch_autoscalers};
 use metrics_store::{Plan, Store, Wishes};
 use provider_api::{Clock, Server, ServerError, Shutdown};
-use tokio::sync::Notify;
+use time::Duration;
+use tokio::{sync::Notify, time::timeout};
 use tracing::{error, info, warn};
 
 use super::Ended;
@@ -25,6 +25,11 @@ use crate::{
     replicas::{Reach, while_asking, with_replicas},
     wiring,
 };
+
+/// How often a replica that does not lead compares its clock with Datadog's.
+const DATES: Duration = Duration::minutes(2);
+/// How long a start waits for it: Datadog may be away.
+const FIRST_DATES: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub(crate) fn run(variables: &Variables) -> Ended {
     log_to_stderr(variables, "info");
@@ -56,8 +61,10 @@ async fn serve(config: Config) -> Ended {
     // What can fail for good fails here, before anybody is told that we serve.
     let socket = listen(serving.port).await?;
     let limits = datadog.limits;
-    let client = wiring::datadog(datadog)?.with_reading(reading);
+    let client = wiring::datadog(datadog, clock)?.with_reading(reading);
     let cluster = cluster().await?;
+    // By a clock that is off, old values would be new.
+    let _ = timeout(FIRST_DATES, compare_clocks(&client, clock)).await;
 
     let store = Store::new(template, policy, Arc::new(clock));
     let news = Arc::new(Notify::new());
@@ -105,7 +112,7 @@ async fn serve(config: Config) -> Ended {
         });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,
-        never = check_keys(&keys, clock) => match never {},
+        never = ask_besides(&keys, clock) => match never {},
     };
     Ok(())
 }
@@ -137,9 +144,25 @@ fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default()
 }
 
+/// Asks Datadog what no autoscaler asks for. Never ends.
+async fn ask_besides<S: Exchange>(client: &Client<S>, clock: WallClock) -> Infallible {
+    check_keys(client, clock).await;
+    loop {
+        clock.sleep(DATES).await;
+        compare_clocks(client, clock).await;
+    }
+}
+
+/// Has Datadog tell the time, which the clock hears.
+async fn compare_clocks<S: Exchange>(client: &Client<S>, clock: WallClock) {
+    // The date of any answer will do, and it is the refresh that tells of failures.
+    let _ = tokio::join!(client.validate_api_key(), client.validate_api_key());
+    clock.expire();
+}
+
 /// Tells at once of a key that is refused, and not only when the first autoscaler
 /// has asked. It ends nothing, since the key may be mended at Datadog.
-async fn check_keys<S: Exchange>(client: &Client<S>, clock: WallClock) -> Infallible {
+async fn check_keys<S: Exchange>(client: &Client<S>, clock: WallClock) {
     for validation in client.validate(clock.now()).await {
         let endpoint = &validation.endpoint;
         if validation.is_good() {
@@ -153,5 +176,4 @@ async fn check_keys<S: Exchange>(client: &Client<S>, clock: WallClock) -> Infall
             }
         }
     }
-    pending().await
 }

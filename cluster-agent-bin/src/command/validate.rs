@@ -13,8 +13,9 @@ use crate::{
 
 pub(crate) fn run(variables: &Variables) -> Ended {
     log_to_stderr(variables, "off");
-    let client = wiring::datadog(Datadog::of(variables)?)?;
-    let validations = block_on(client.validate(WallClock::real().now()))?;
+    let clock = WallClock::real();
+    let client = wiring::datadog(Datadog::of(variables)?, clock)?;
+    let validations = block_on(client.validate(clock.now()))?;
     let mut out = io::stdout().lock();
     for validation in &validations {
         writeln!(out, "{validation}")?;

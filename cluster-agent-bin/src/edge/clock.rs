@@ -1,9 +1,14 @@
-//! The clock of the process, which can also run fast.
+//! The clock of the process, which is set by Datadog's and can also run fast.
+
+mod skew;
 
 use std::time::{Duration as StdDuration, Instant};
 
 use provider_api::Clock;
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc2822};
+use tracing::{info, warn};
+
+use self::skew::Skew;
 
 /// A longer wait outlives the process, and an instant may not hold it.
 const A_YEAR: StdDuration = StdDuration::from_hours(365 * 24);
@@ -13,8 +18,9 @@ const A_YEAR: StdDuration = StdDuration::from_hours(365 * 24);
 /// the last value is as new as it says.
 ///
 /// In the present it tells what the machine's clock tells, which is set while we run:
-/// a machine that starts, or that wakes up, is often wrong at first. Waits are measured
-/// and not told, so they take what they take.
+/// a machine that starts, or that wakes up, is often wrong at first. Where that differs from
+/// Datadog's clock, Datadog's counts: the age of a value is the time since Datadog's time of
+/// it. Waits are measured and not told, so they take what they take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WallClock {
     origin: Instant,
@@ -23,6 +29,7 @@ pub(crate) struct WallClock {
     speed: f64,
     /// How much of its own time passes before the clock runs at the usual speed.
     fast_for: Duration,
+    skew: &'static Skew,
 }
 
 impl WallClock {
@@ -56,7 +63,25 @@ impl WallClock {
             start,
             speed,
             fast_for,
+            // It lives as long as the process, as the clock does.
+            skew: Box::leak(Box::default()),
         }
+    }
+
+    /// Datadog's clock shows this date, as HTTP writes one.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn hears(&self, date: &str) {
+        let Ok(date) = OffsetDateTime::parse(date, &Rfc2822) else {
+            return;
+        };
+        let ahead = OffsetDateTime::now_utc() - date;
+        tell(self.skew.hears(ahead, Instant::now()));
+    }
+
+    /// What Datadog's clock showed long ago counts no longer.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(crate) fn expire(&self) {
+        tell(self.skew.expire(Instant::now()));
     }
 
     /// What it shows when it has run for `elapsed` and the machine's clock tells `machine`.
@@ -95,10 +120,24 @@ impl WallClock {
     }
 }
 
+/// Tells the log how far the machine's clock is ahead of Datadog's from now on.
+fn tell(turn: Option<Duration>) {
+    match turn.map(Duration::whole_seconds) {
+        None => {}
+        Some(0) => info!("this machine's clock is taken for right"),
+        Some(seconds) => warn!(
+            "this machine's clock is {} s {} Datadog's, which counts here: set this machine's clock (NTP)",
+            seconds.abs(),
+            if seconds > 0 { "ahead of" } else { "behind" }
+        ),
+    }
+}
+
 impl Clock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> OffsetDateTime {
-        self.shows(self.elapsed(), OffsetDateTime::now_utc())
+        let machine = OffsetDateTime::now_utc() - self.skew.ahead();
+        self.shows(self.elapsed(), machine)
     }
 }
 
@@ -127,6 +166,19 @@ mod tests {
             "{clock:?}"
         );
     }
+    #[test]
+    fn datadogs_date_sets_a_clock_that_is_off() {
+        let clock = WallClock::real();
+        let date = clock.now() - Duration::minutes(5);
+        let date = date.format(&Rfc2822).unwrap().replace("+0000", "GMT");
+        for _ in 0..2 {
+            clock.hears(&date);
+            clock.hears("yesterday");
+        }
+        let off = WallClock::real().now() - clock.now() - Duration::minutes(5);
+        assert!(off.abs() < Duration::seconds(2), "{off}");
+    }
+
     #[test]
     fn a_clock_that_has_caught_up_is_set_when_the_machines_is() {
         let clock = WallClock::catching_up(Duration::minutes(14), 24.0);

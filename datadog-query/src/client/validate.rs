@@ -37,6 +37,16 @@ impl<S: Exchange> Client<S> {
         });
         join_all(validations)
     }
+
+    /// Finds out whether the endpoint that is asked now accepts its API key. It is no query,
+    /// and counts towards no limit of theirs.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn validate_api_key(&self) -> impl Future<Output = Result<(), Error>> + Send + use<S> {
+        let (exchange, account) = (self.exchange.clone(), self.accounts.in_use().clone());
+        async move { api_key(exchange, &account).await }
+    }
 }
 
 async fn validate<S: Exchange>(
