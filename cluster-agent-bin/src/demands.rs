@@ -37,6 +37,7 @@ pub(crate) fn apply(change: Change, store: &Store, news: &Notify) {
         let Circumstances {
             annotations,
             is_at_zero,
+            uid: _,
         } = asking.circumstances;
         let key = key(asking.demand);
         let (wishes, invalid) = Wishes::read(&*annotations, is_at_zero);

@@ -23,6 +23,14 @@ pub enum ApiError {
     /// What we know is older than what the API server remembers; a new list follows.
     #[error("the API server has forgotten the place where the watch stood: listing anew")]
     Expired,
+    /// It knows no objects of this kind, or not in a version that can be read.
+    #[error("the API server serves no {kind}: {mend}")]
+    Unserved {
+        /// The kind, as in a manifest.
+        kind: &'static str,
+        /// What to do, as a sentence.
+        mend: &'static str,
+    },
     /// Any other answer that is not the one asked for.
     #[error("the API server answers {code}: {message}")]
     Refused {
@@ -96,7 +104,10 @@ impl ApiError {
     /// Whether the same request may succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Forbidden { .. } | Self::Unauthorized { .. } | Self::Unreadable { .. } => false,
+            Self::Forbidden { .. }
+            | Self::Unauthorized { .. }
+            | Self::Unserved { .. }
+            | Self::Unreadable { .. } => false,
             Self::Refused { code, .. } => *code == 429 || *code >= 500,
             Self::Expired | Self::Unreachable(_) | Self::TimedOut(_) => true,
         }

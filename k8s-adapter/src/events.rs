@@ -36,7 +36,7 @@ use tokio::{
 
 use self::bucket::Bucket;
 pub use self::health::{Health, Notice, Severity, turn};
-use crate::{ApiError, api_error::chain, hpa::KIND, micro_time::micro_time};
+use crate::{ApiError, api_error::chain, kind::HPA, micro_time::micro_time};
 
 const MAY_LOOK: &str = "grant this server's ServiceAccount list on horizontalpodautoscalers in the API group autoscaling";
 const MAY_TELL: &str =
@@ -241,7 +241,7 @@ impl Events {
             reporting_instance: Some(cut(&self.reporter.instance, LONGEST_INSTANCE)),
             regarding: Some(Regarding {
                 api_version: Some("autoscaling/v2".to_owned()),
-                kind: Some(KIND.to_owned()),
+                kind: Some(HPA.name.to_owned()),
                 namespace: Some(about.namespace.to_string()),
                 name: Some(about.name.to_string()),
                 uid: Some(uid),

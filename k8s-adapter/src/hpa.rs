@@ -1,124 +1,37 @@
 //! What a Horizontal Pod Autoscaler asks for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use k8s_openapi::api::autoscaling::v2::{ExternalMetricSource, HorizontalPodAutoscaler};
-use provider_api::{ExternalMetric, InvalidName, ObjectReference};
+use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, MetricIdentifier};
 
-use crate::label_selector::{InvalidLabelSelector, selector_of};
-
-/// The kind of the objects that this file reads.
-pub(crate) const KIND: &str = "HorizontalPodAutoscaler";
-
-/// An object asks for a metric.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Demand {
-    /// The object that asks.
-    pub asker: ObjectReference,
-    /// The metric, as the autoscaler will ask for it over the metrics API.
-    pub metric: ExternalMetric,
-}
-
-/// How an object asks, whatever it asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Circumstances {
-    /// What it wishes of its metrics: its annotations of some prefix, without it.
-    pub annotations: Arc<BTreeMap<String, String>>,
-    /// Whether it may have no replicas, and has none now.
-    pub is_at_zero: bool,
-}
-
-/// A metric of an object that nobody can serve as it is written. Its message
-/// names object, field and mend.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{asker}: external metric `{name}` cannot be served: {why}; correct {field} of the object")]
-pub struct Problem {
-    /// The object that asks.
-    pub asker: ObjectReference,
-    /// The metric's name, as written.
-    pub name: String,
-    /// Where in the object it stands: `spec.metrics[0].external.metric`.
-    pub field: String,
-    /// What is wrong with it.
-    pub why: Unservable,
-}
-
-/// What makes a written metric unservable.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unservable {
-    /// Its name, or the namespace of the object.
-    #[error(transparent)]
-    Name(InvalidName),
-    /// Its selector.
-    #[error(transparent)]
-    Selector(InvalidLabelSelector),
-}
-
-/// All that one object asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The object that asks.
-    pub asker: ObjectReference,
-    /// How it asks.
-    pub circumstances: Circumstances,
-    /// Its demands in the order of the object, each once.
-    pub demands: Vec<Demand>,
-    /// What cannot be made a demand.
-    pub problems: Vec<Problem>,
-}
+use crate::{
+    Asked, Circumstances,
+    demand::{reference_to, wishes},
+    kind::HPA,
+};
 
 /// What the autoscaler asks for: its external metrics, whatever else it
 /// watches. An object that is being deleted asks until it is gone.
 pub fn demands_of(hpa: &HorizontalPodAutoscaler, prefix: &str) -> Asked {
-    let asker = reference_to(hpa);
-    let mut asked = Asked {
-        asker: asker.clone(),
-        circumstances: Circumstances {
-            annotations: Arc::new(wishes_of(hpa, prefix)),
-            is_at_zero: is_at_zero(hpa),
-        },
-        demands: Vec::new(),
-        problems: Vec::new(),
-    };
+    let circumstances = Circumstances::of(&hpa.metadata, prefix, is_at_zero(hpa));
+    let mut asked = Asked::nothing(reference_to(HPA.name, &hpa.metadata), circumstances);
     let metrics = hpa
         .spec
         .iter()
         .flat_map(|spec| spec.metrics.iter().flatten());
     for (index, metric) in metrics.enumerate() {
-        let Some(external) = &metric.external else {
-            continue;
-        };
-        match metric_of(&asker, external) {
-            Ok(metric) => {
-                let demand = Demand {
-                    asker: asker.clone(),
-                    metric,
-                };
-                if !asked.demands.contains(&demand) {
-                    asked.demands.push(demand);
-                }
-            }
-            Err(why) => asked.problems.push(Problem {
-                asker: asker.clone(),
-                name: external.metric.name.clone(),
-                field: format!("spec.metrics[{index}].external.metric"),
-                why,
-            }),
+        if let Some(external) = &metric.external {
+            let field = format!("spec.metrics[{index}].external.metric");
+            let MetricIdentifier { name, selector } = &external.metric;
+            asked.name(field, name, selector.as_ref());
         }
     }
     asked
 }
 
-/// The object's name. A manifest that was never sent to a cluster may leave out
-/// the namespace, which then is the one that `kubectl` would put it into.
 /// The annotations of an autoscaler that begin with `prefix`, without it.
 pub fn wishes_of(hpa: &HorizontalPodAutoscaler, prefix: &str) -> BTreeMap<String, String> {
-    let annotations = hpa.metadata.annotations.iter().flatten();
-    let wishes = annotations.filter_map(|(name, text)| {
-        let name = name.strip_prefix(prefix)?;
-        Some((name.to_owned(), text.clone()))
-    });
-    wishes.collect()
+    wishes(&hpa.metadata, prefix)
 }
 
 fn is_at_zero(hpa: &HorizontalPodAutoscaler) -> bool {
@@ -130,35 +43,15 @@ fn is_at_zero(hpa: &HorizontalPodAutoscaler) -> bool {
     (least, now) == (Some(0), Some(0))
 }
 
-pub(crate) fn reference_to(hpa: &HorizontalPodAutoscaler) -> ObjectReference {
-    ObjectReference {
-        kind: KIND.into(),
-        namespace: hpa
-            .metadata
-            .namespace
-            .as_deref()
-            .unwrap_or("default")
-            .into(),
-        name: hpa.metadata.name.as_deref().unwrap_or_default().into(),
-    }
-}
-
-/// The autoscaler asks in the namespace of its own object, always.
-pub(crate) fn metric_of(
-    asker: &ObjectReference,
-    external: &ExternalMetricSource,
-) -> Result<ExternalMetric, Unservable> {
-    let namespace = asker.namespace.parse().map_err(Unservable::Name)?;
-    let name = external.metric.name.parse().map_err(Unservable::Name)?;
-    let selector = selector_of(external.metric.selector.as_ref()).map_err(Unservable::Selector)?;
-    Ok(ExternalMetric::new(namespace, name, selector))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use provider_api::{ExternalMetric, ObjectReference};
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::Demand;
 
     const PREFIX: &str = "metrics.example/";
 
@@ -182,7 +75,7 @@ mod tests {
 
     fn nginxext() -> ObjectReference {
         ObjectReference {
-            kind: KIND.into(),
+            kind: HPA.name.into(),
             namespace: "shop".into(),
             name: "nginxext".into(),
         }
@@ -277,6 +170,7 @@ mod tests {
         let wishing = |is_at_zero| Circumstances {
             annotations: Arc::new(BTreeMap::from([("hold".to_owned(), "5m".to_owned())])),
             is_at_zero,
+            uid: None,
         };
         assert_eq!(demands_of(&idle, PREFIX).circumstances, wishing(false));
         idle.status =

@@ -56,6 +56,8 @@
 mod api_error;
 #[cfg(feature = "access")]
 mod auth;
+#[cfg(feature = "autoscalers")]
+mod demand;
 #[cfg(feature = "election")]
 mod election;
 #[cfg(feature = "events")]
@@ -68,16 +70,26 @@ mod hpa_rule;
 mod in_cluster;
 #[cfg(feature = "autoscalers")]
 mod index;
+#[cfg(feature = "autoscalers")]
+mod keda;
 #[cfg(feature = "kept")]
 mod kept;
+#[cfg(feature = "autoscalers")]
+mod kind;
 #[cfg(feature = "autoscalers")]
 mod label_selector;
 #[cfg(any(feature = "election", feature = "events"))]
 mod micro_time;
+#[cfg(any(feature = "access", feature = "autoscalers"))]
+mod pauses;
 #[cfg(feature = "registration")]
 mod registration;
+#[cfg(feature = "autoscalers")]
+mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "autoscalers")]
+mod versions;
 #[cfg(feature = "autoscalers")]
 mod watch;
 
@@ -103,11 +115,13 @@ pub use crate::in_cluster::{delegated, in_cluster};
 
 #[cfg(feature = "autoscalers")]
 pub use crate::{
-    hpa::{Asked, Circumstances, Demand, Problem, Unservable, demands_of, wishes_of},
+    demand::{Asked, Circumstances, Demand, Problem, Unservable},
+    hpa::{demands_of, wishes_of},
     hpa_rule::{Autoscaler, Condition, Decision, InvalidAutoscaler, InvalidField, Reading, Scale},
     index::{Asking, Change, DemandIndex},
+    keda::is_of_keda,
     label_selector::InvalidLabelSelector,
-    watch::{Watched, watch_autoscalers},
+    watch::{AutoscalerWatch, Watched, watch_autoscalers},
 };
 
 #[cfg(feature = "kept")]

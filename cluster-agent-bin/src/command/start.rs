@@ -7,7 +7,7 @@ use std::{
 };
 
 use datadog_query::{Client, Exchange, Finding};
-use k8s_adapter::{delegated, watch_autoscalers};
+use k8s_adapter::{AutoscalerWatch, delegated, watch_autoscalers};
 use metrics_store::{Plan, Store, Wishes};
 use provider_api::{Clock, Server, ServerError, Shutdown};
 use time::Duration;
@@ -87,7 +87,11 @@ async fn serve(config: Config) -> Ended {
             move || {
                 let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
                 async move {
-                    let watched = watch_autoscalers(cluster, Wishes::PREFIX);
+                    let autoscalers = AutoscalerWatch {
+                        prefix: Wishes::PREFIX,
+                        ..AutoscalerWatch::default()
+                    };
+                    let watched = watch_autoscalers(cluster, autoscalers);
                     demands::follow(watched, &store, &news).await;
                 }
             }

@@ -11,7 +11,7 @@ use crate::testing::{NOW, api_server};
 fn notice(name: &str, note: &str) -> Notice {
     Notice {
         about: ObjectReference {
-            kind: KIND.into(),
+            kind: HPA.name.into(),
             namespace: "shop".into(),
             name: name.into(),
         },

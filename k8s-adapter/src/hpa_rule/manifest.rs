@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use k8s_openapi::{
     api::autoscaling::v2::{
         ExternalMetricSource, HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscaler,
-        HorizontalPodAutoscalerBehavior, MetricSpec,
+        HorizontalPodAutoscalerBehavior, MetricIdentifier, MetricSpec,
     },
     apimachinery::pkg::api::resource::Quantity as WrittenQuantity,
 };
@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     Unservable,
-    hpa::{metric_of, reference_to},
+    demand::{metric_of, reference_to},
+    kind::HPA,
 };
 
 /// Why an autoscaler cannot be put to work. Every message names the field.
@@ -76,7 +77,7 @@ impl Autoscaler {
     /// # Errors
     /// When the object has other metrics, or fields that an API server would refuse.
     pub fn of(hpa: &HorizontalPodAutoscaler) -> Result<Self, InvalidAutoscaler> {
-        let asker = reference_to(hpa);
+        let asker = reference_to(HPA.name, &hpa.metadata);
         read(&asker, hpa).map_err(|(field, why)| InvalidAutoscaler {
             asker,
             field,
@@ -124,10 +125,11 @@ fn metric_at(asker: &ObjectReference, index: usize, written: &MetricSpec) -> Res
             },
         ));
     };
+    let MetricIdentifier { name, selector } = &external.metric;
     Ok(Metric {
-        identity: metric_of(asker, external)
+        identity: metric_of(asker, name, selector.as_ref())
             .map_err(|why| (at("external.metric"), InvalidField::Metric(why)))?,
-        selector: external.metric.selector.clone(),
+        selector: selector.clone(),
         target: target_of(external).map_err(|(field, why)| (at(&field), why))?,
     })
 }

@@ -22,7 +22,7 @@ pub(super) fn demand(asker: &str, metric: &str) -> Demand {
     let selector = selector.trim_end_matches('}').parse().unwrap();
     Demand {
         asker: ObjectReference {
-            kind: crate::hpa::KIND.into(),
+            kind: crate::kind::HPA.name.into(),
             namespace: "shop".into(),
             name: asker.into(),
         },
