@@ -6,7 +6,7 @@ use std::{
 };
 
 use metrics_store::Store;
-use provider_api::Check;
+use provider_api::{Check, Clock as _};
 use time::Duration;
 
 use crate::edge::WallClock;
@@ -62,7 +62,7 @@ impl Readiness {
         if self.were_known.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let waiting = self.store.waiting();
+        let waiting = self.store.waiting(self.clock.now());
         let is_late = self.clock.after(Duration::ZERO) >= self.latest;
         if is_late || (self.store.is_synced() && waiting == 0) {
             self.were_known.store(true, Ordering::Relaxed);

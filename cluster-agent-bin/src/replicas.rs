@@ -1,5 +1,6 @@
 //! Several replicas: one asks Datadog and writes down what it knows, all read that and answer.
 
+mod asking;
 mod kept;
 mod leading;
 mod reach;
@@ -10,15 +11,16 @@ use k8s_adapter::{Election, ElectionSettings, InvalidElection, KeptMetrics, Lead
 use kube_client::Client;
 use metrics_store::Store;
 use provider_api::{Clock as _, MetricsServer, Shutdown};
+use time::Duration;
 use tokio::sync::watch;
 
-pub(crate) use self::{leading::while_asking, reach::Reach};
+pub(crate) use self::{leading::while_so, reach::Reach};
 use crate::{
     config,
     edge::{WallClock, seed},
 };
 
-/// The server as one of several replicas, and whether it leads.
+/// The server as one of several replicas, and whether this one asks Datadog.
 ///
 /// # Errors
 /// When no election can be held by these settings.
@@ -30,7 +32,7 @@ pub(crate) fn with_replicas(
     clock: WallClock,
     reach: &Reach,
     shutdown: &Shutdown,
-) -> Result<(MetricsServer, watch::Receiver<Leadership>), InvalidElection> {
+) -> Result<(MetricsServer, watch::Receiver<bool>), InvalidElection> {
     let config::Replicas {
         namespace,
         identity,
@@ -67,12 +69,23 @@ pub(crate) fn with_replicas(
     };
 
     let kept = KeptMetrics::new(cluster.clone(), kept);
+    let told = asking::Told::at(clock.after(Duration::ZERO));
+    let (tell, asks) = watch::channel(false);
+    let tell = Arc::new(tell);
     let server = server
         .alongside("reads what is kept", {
-            let (kept, store) = (kept.clone(), store.clone());
+            let (kept, store, told) = (kept.clone(), store.clone(), told.clone());
             move || {
-                let (kept, store) = (kept.clone(), store.clone());
-                async move { kept::follow(kept, &store, clock).await }
+                let (kept, store, told) = (kept.clone(), store.clone(), told.clone());
+                async move { kept::follow(kept, &store, &told, clock).await }
+            }
+        })
+        .alongside("decides who asks Datadog", {
+            let (leadership, store) = (leadership.clone(), store.clone());
+            move || {
+                let (leadership, store) = (leadership.clone(), store.clone());
+                let (told, tell) = (told.clone(), Arc::clone(&tell));
+                async move { asking::decide(leadership, &store, &told, &tell, clock).await }
             }
         })
         .alongside("keeps what is known", {
@@ -83,10 +96,10 @@ pub(crate) fn with_replicas(
                     let (kept, store) = (kept.clone(), store.clone());
                     async move { kept::keep(kept, &store, kept_policy, clock).await }
                 };
-                leading::while_leading(leadership.clone(), work)
+                while_so(leadership.clone(), Leadership::is_leading, work)
             }
         });
-    Ok((server, leadership))
+    Ok((server, asks))
 }
 
 /// The leadership of a replica that nobody else is told of.

@@ -87,10 +87,13 @@ impl Known {
         self.state = std::mem::take(&mut self.state).after(answer, now);
     }
 
-    /// Another replica tells this of it. Whoever has heard something later knows better.
+    /// Another replica tells this of it. Whoever has a newer value, or has heard something
+    /// later, knows better.
     pub(crate) fn is_told(&mut self, told: Told) {
         let heard = told.heard;
-        if self.state.heard().is_some_and(|known| known >= heard) {
+        let last = |sample: Option<&Sample>| sample.map(|sample| sample.time);
+        let has_newer = last(told.last.as_ref()) > last(self.state.last());
+        if !has_newer && self.state.heard().is_some_and(|known| known >= heard) {
             return;
         }
         self.state = State::of(told);

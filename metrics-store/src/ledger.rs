@@ -324,11 +324,19 @@ impl Ledger {
         self.hearsay.remove(metric);
     }
 
-    /// How many metrics have neither a value nor a reason for having none.
-    pub fn waiting(&self) -> usize {
-        let known = self.known.values();
-        let waiting = known.filter(|known| matches!(known.state, State::Waiting));
-        waiting.map(|known| known.metrics.len()).sum()
+    /// How many metrics have neither a value nor a reason for having none: Datadog has not
+    /// answered, or so long ago that it says nothing of `now`.
+    pub fn waiting(&self, now: OffsetDateTime) -> usize {
+        let is_waiting = |demanded: &&Demanded| {
+            let known = demanded
+                .query
+                .as_ref()
+                .ok()
+                .and_then(|query| self.known.get(query));
+            let policy = demanded.policy.as_deref().unwrap_or(&self.policy);
+            known.is_some_and(|known| known.state.is_waiting(policy.max_age(), now))
+        };
+        self.demanded.values().filter(is_waiting).count()
     }
 
     /// What there is to tell at `now` of every metric that somebody asks for.

@@ -119,6 +119,17 @@ impl State {
         }
     }
 
+    /// Whether it says nothing of `now`, neither by a value up to `max_age` old nor by a
+    /// reason for having none.
+    pub(crate) fn is_waiting(&self, max_age: Duration, now: OffsetDateTime) -> bool {
+        let is_young = self.last().is_some_and(|last| last.age(now) <= max_age);
+        !is_young
+            && matches!(
+                self.trouble(max_age, now),
+                Trouble::Untold | Trouble::Unasked
+            )
+    }
+
     /// The newest value there was, however old.
     pub fn last(&self) -> Option<&Sample> {
         match self {

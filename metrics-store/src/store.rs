@@ -103,8 +103,8 @@ impl Store {
     }
 
     /// See [`Ledger::waiting`].
-    pub fn waiting(&self) -> usize {
-        self.ledger.read().waiting()
+    pub fn waiting(&self, now: OffsetDateTime) -> usize {
+        self.ledger.read().waiting(now)
     }
 
     /// See [`Ledger::words`].

@@ -22,7 +22,7 @@ use crate::{
     edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
     readiness::Readiness,
     refresh::Refresh,
-    replicas::{Reach, while_asking, with_replicas},
+    replicas::{Reach, while_so, with_replicas},
     wiring,
 };
 
@@ -76,7 +76,7 @@ async fn serve(config: Config) -> Ended {
     let server = delegated(api, cluster.clone(), Arc::new(clock));
     let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
     let reach = Reach::default();
-    let (server, leadership) =
+    let (server, asks) =
         with_replicas(server, replicas, &cluster, &store, clock, &reach, &shutdown)?;
 
     info!(datadog = %client.endpoint(), "where the metrics come from");
@@ -112,7 +112,7 @@ async fn serve(config: Config) -> Ended {
                 let news = Arc::clone(&news);
                 async move { refresh.run(&news).await }
             };
-            while_asking(leadership.clone(), work)
+            while_so(asks.clone(), |asks| *asks, work)
         });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,

@@ -20,11 +20,19 @@ const PERIOD: Duration = Duration::seconds(5);
 const PAUSE: Duration = Duration::milliseconds(250);
 
 /// Carries what another replica has written into the store. Never ends.
-pub(crate) async fn follow(kept: KeptMetrics, store: &Store, clock: WallClock) {
+pub(super) async fn follow(
+    kept: KeptMetrics,
+    store: &Store,
+    told: &super::asking::Told,
+    clock: WallClock,
+) {
     let mut watch = std::pin::pin!(kept.watch());
     while let Some(watched) = watch.next().await {
         match watched {
-            KeptWatched::Changed(change) => adopt(change, store, clock),
+            KeptWatched::Changed(change) => {
+                told.again(clock.after(Duration::ZERO));
+                adopt(change, store, clock);
+            }
             KeptWatched::Synced => {
                 info!(at = %kept.place(), "what was kept of the metrics is known");
             }

@@ -358,6 +358,19 @@ fn a_replica_that_is_told_serves_the_value_and_says_the_same_of_what_has_none() 
     assert_eq!(leader.told("shop/rps", 70), Ok(("4".to_owned(), at(60))));
 }
 
+#[test]
+fn a_replica_that_does_not_reach_datadog_takes_the_newer_value_of_another() {
+    let mut ledger = ledger()
+        .demanding("shop/web", "shop/rps")
+        .recorded("rps", value(3.0, 0), 30)
+        .recorded("rps", down(), 100);
+    ledger.adopt(&metric("shop/rps"), None, heard(4, 60), at(101));
+    assert_eq!(ledger.told("shop/rps", 101), Ok(("4".to_owned(), at(60))));
+    let older = heard(3, 0);
+    ledger.adopt(&metric("shop/rps"), None, older, at(102));
+    assert_eq!(ledger.told("shop/rps", 102), Ok(("4".to_owned(), at(60))));
+}
+
 fn heard(value: i64, second: i64) -> Told {
     Told {
         heard: at(second),
@@ -387,7 +400,9 @@ fn what_is_told_before_anybody_asks_counts_once_somebody_does() {
         Ok(true)
     );
     assert_eq!(ledger.told("shop/rps", 50), Ok(("3".to_owned(), at(0))));
-    assert_eq!(ledger.waiting(), 1);
+    assert_eq!(ledger.waiting(at(50)), 1);
+    // What was said of it is too old to count.
+    assert_eq!(ledger.waiting(at(121)), 2);
 }
 
 #[test]
@@ -400,9 +415,9 @@ fn what_is_told_of_another_query_or_of_the_future_does_not_count() {
     ledger
         .demand(key("shop/web", "shop/late"), &Wishes::default())
         .unwrap();
-    assert_eq!(ledger.waiting(), 2);
+    assert_eq!(ledger.waiting(at(1)), 2);
     ledger.adopt(&metric("shop/rps"), None, heard(6, 61), at(1));
-    assert_eq!(ledger.waiting(), 1);
+    assert_eq!(ledger.waiting(at(61)), 1);
 }
 
 #[test]
