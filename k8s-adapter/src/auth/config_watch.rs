@@ -6,13 +6,13 @@ use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube_client::{Api, Client};
-use kube_runtime::{
-    WatchStreamExt as _,
-    watcher::{self, Event, watcher},
-};
+use kube_runtime::watcher::{self, Event, watcher};
 
 use super::AuthenticationConfig;
-use crate::api_error::{ApiError, chain};
+use crate::{
+    api_error::{ApiError, chain},
+    pauses::with_pauses,
+};
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";
@@ -32,7 +32,7 @@ pub type CurrentConfig = Arc<ArcSwap<AuthenticationConfig>>;
 pub async fn keep_current(client: Client, current: CurrentConfig) {
     let only_ours = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
     let maps = Api::<ConfigMap>::namespaced(client, NAMESPACE);
-    let mut events = pin!(watcher(maps, only_ours).default_backoff());
+    let mut events = pin!(with_pauses(watcher(maps, only_ours)));
     let mut follower = Follower {
         current,
         listed: false,

@@ -2,15 +2,12 @@
 
 use futures_util::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube_runtime::{
-    WatchStreamExt as _,
-    watcher::{self, Event, watcher},
-};
+use kube_runtime::watcher::{self, Event, watcher};
 
 use super::{
     KeptChange, KeptMetrics, cluster::PERMISSION, object::Object, objects::Part, place::Place,
 };
-use crate::ApiError;
+use crate::{ApiError, pauses::with_pauses};
 
 /// What the watch over kept metrics has to tell.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ impl KeptMetrics {
     }
 
     fn part(&self, part: Part, config: watcher::Config) -> impl Stream<Item = Step> + Send + use<> {
-        let watched = watcher(self.api(), config).default_backoff();
+        let watched = with_pauses(watcher(self.api(), config));
         let kept = self.clone();
         let mut listed = Vec::new();
         watched.map(move |event| kept.step(part, &mut listed, event))
