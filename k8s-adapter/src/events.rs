@@ -1,4 +1,4 @@
-//! Tells people on the autoscaler itself what became of its metric.
+//! Tells people on the object itself what became of its metric.
 
 mod bucket;
 mod health;
@@ -6,27 +6,17 @@ mod health;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use k8s_openapi::{
-    api::{
-        autoscaling::v2::HorizontalPodAutoscaler, core::v1::ObjectReference as Regarding,
-        events::v1::Event,
-    },
+    api::{core::v1::ObjectReference as Regarding, events::v1::Event},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube_client::{
     Api, Client,
     api::{ListParams, Patch, PatchParams, PostParams},
 };
+use kube_core::DynamicObject;
 use provider_api::Clock;
 use serde_json::json;
 use tokio::{
@@ -36,20 +26,19 @@ use tokio::{
 
 use self::bucket::Bucket;
 pub use self::health::{Health, Notice, Severity, turn};
-use crate::{ApiError, api_error::chain, kind::HPA, micro_time::micro_time};
+use crate::{ApiError, api_error::chain, kind::Kind, micro_time::micro_time};
 
-const MAY_LOOK: &str = "grant this server's ServiceAccount list on horizontalpodautoscalers in the API group autoscaling";
+const MAY_LOOK: &str =
+    "grant this server's ServiceAccount list on the kind of object that events are told on";
 const MAY_TELL: &str =
     "grant this server's ServiceAccount create and patch on events in the API group events.k8s.io";
 
-/// A whole cluster whose metrics turn bad at once is told on this many autoscalers,
+/// A whole cluster whose metrics turn bad at once is told on this many objects,
 const BURST: u32 = 100;
 /// and then on one in each of these spans: the API server keeps an event for an hour.
 const PERIOD: Duration = Duration::from_secs(1);
 /// What happens again within this time is told as the same event.
 const SERIES: Duration = Duration::from_secs(6 * 60);
-/// How often the log hears how many were not told.
-const COUNTED: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The API server accepts no longer note,
@@ -66,16 +55,15 @@ pub struct Reporter {
     pub instance: String,
 }
 
-/// Tells notices as events (`events.k8s.io/v1`), where `kubectl describe hpa` shows them.
+/// Tells notices as events (`events.k8s.io/v1`), where `kubectl describe` shows them with
+/// their object.
 ///
-/// At most a hundred are told at once, and then one a second; the log says how many were
-/// left out. It needs `create` and `patch` on `events`, and `list` on
-/// `horizontalpodautoscalers`.
+/// At most a hundred are taken at once, and then one a second. It needs `create` and `patch`
+/// on `events`, and `list` on each kind of object whose uid it has to look up.
 pub struct Events {
-    queue: mpsc::Sender<Notice>,
+    taken: mpsc::Sender<Notice>,
     waiting: Mutex<mpsc::Receiver<Notice>>,
-    /// How many found no place in the queue, or came too soon.
-    dropped: AtomicU64,
+    bucket: parking_lot::Mutex<Bucket>,
     client: Client,
     reporter: Reporter,
     clock: Arc<dyn Clock>,
@@ -91,48 +79,41 @@ struct Told {
 impl Events {
     /// Tells as this reporter. `clock` tells when it was.
     pub fn new(client: Client, reporter: Reporter, clock: Arc<dyn Clock>) -> Self {
-        let (queue, waiting) = mpsc::channel(BURST as usize);
+        let (taken, waiting) = mpsc::channel(BURST as usize);
         Self {
-            queue,
+            taken,
             waiting: Mutex::new(waiting),
-            dropped: AtomicU64::new(0),
+            bucket: parking_lot::Mutex::new(Bucket::full(BURST, PERIOD, Instant::now())),
             client,
             reporter,
             clock,
         }
     }
 
-    /// Has it told by [`run`](Self::run), as long as it does not fall behind. Never waits.
-    pub fn tell(&self, notice: Notice) {
-        if self.queue.try_send(notice).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Whether it will be told by [`run`](Self::run). It will not while there are too many:
+    /// tell it again later, if it is still so. What was taken is given up only when the API
+    /// server refuses it. Never waits.
+    #[must_use = "what is not taken is to be told again"]
+    pub fn tell(&self, notice: Notice) -> bool {
+        let Ok(place) = self.taken.try_reserve() else {
+            return false;
+        };
+        let may = self.bucket.lock().take(Instant::now());
+        if may {
+            place.send(notice);
         }
+        may
     }
 
     /// Tells what there is to tell; never ends.
     pub async fn run(&self) -> Infallible {
         let mut waiting = self.waiting.lock().await;
-        let mut bucket = Bucket::full(BURST, PERIOD, Instant::now());
         let mut told = HashMap::new();
-        let mut counted = Instant::now();
         let mut failed = None;
         loop {
-            if let Ok(Some(notice)) = timeout(COUNTED, waiting.recv()).await {
-                match bucket.take(Instant::now()) {
-                    true => self.try_tell(&mut told, notice, &mut failed).await,
-                    false => {
-                        self.dropped.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            }
-            if counted.elapsed() >= COUNTED {
-                counted = Instant::now();
-                match self.dropped.swap(0, Ordering::Relaxed) {
-                    0 => {}
-                    n => tracing::warn!(
-                        "{n} events on autoscalers were not told: there were too many at once"
-                    ),
-                }
+            // The other end is this object's own, so the queue never ends.
+            if let Some(notice) = waiting.recv().await {
+                self.try_tell(&mut told, notice, &mut failed).await;
             }
         }
     }
@@ -152,7 +133,7 @@ impl Events {
         if let Some(words) = &words
             && failed.as_ref() != Some(words)
         {
-            tracing::warn!("events on autoscalers are not told: {words}");
+            tracing::warn!("events are not told: {words}");
         }
         *failed = words;
     }
@@ -201,22 +182,40 @@ impl Events {
         Ok(())
     }
 
-    /// The uid of the autoscaler, if it is still there. It is asked for with the right to
-    /// list, which whoever knows the autoscalers has.
+    /// The uid of the object, if it is still there. It is looked up with the right to list,
+    /// which whoever watches the kind has.
     async fn uid(&self, notice: &Notice) -> Result<Option<String>, ApiError> {
-        let hpas = Api::<HorizontalPodAutoscaler>::namespaced(
-            self.client.clone(),
-            &notice.about.namespace,
-        );
-        let this = ListParams::default().fields(&format!("metadata.name={}", notice.about.name));
-        let found = hpas.list_metadata(&this).await;
-        let found = found.map_err(|error| ApiError::of(error, MAY_LOOK))?;
-        Ok(found.items.into_iter().find_map(|hpa| hpa.metadata.uid))
+        let Notice { about, uid, .. } = notice;
+        if let Some(uid) = uid {
+            return Ok(Some(uid.to_string()));
+        }
+        let Some(kind) = Kind::named(&about.kind) else {
+            return Ok(None);
+        };
+        let this = ListParams::default().fields(&format!("metadata.name={}", about.name));
+        for version in kind.versions {
+            let objects = Api::<DynamicObject>::namespaced_with(
+                self.client.clone(),
+                &about.namespace,
+                &kind.resource(version),
+            );
+            match objects.list_metadata(&this).await {
+                Ok(found) => {
+                    let found = found.items.into_iter();
+                    return Ok(found.filter_map(|object| object.metadata.uid).next());
+                }
+                // The cluster does not serve this version.
+                Err(kube_client::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(ApiError::of(error, MAY_LOOK)),
+            }
+        }
+        Ok(None)
     }
 
     fn event(&self, notice: &Notice, uid: String) -> Event {
         let Notice {
             about,
+            uid: _,
             severity,
             reason,
             note,
@@ -240,8 +239,8 @@ impl Events {
             reporting_controller: Some(self.reporter.controller.clone()),
             reporting_instance: Some(cut(&self.reporter.instance, LONGEST_INSTANCE)),
             regarding: Some(Regarding {
-                api_version: Some("autoscaling/v2".to_owned()),
-                kind: Some(HPA.name.to_owned()),
+                api_version: Kind::named(&about.kind).map(Kind::api_version),
+                kind: Some(about.kind.to_string()),
                 namespace: Some(about.namespace.to_string()),
                 name: Some(about.name.to_string()),
                 uid: Some(uid),

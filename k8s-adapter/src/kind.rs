@@ -8,19 +8,16 @@ pub(crate) struct Kind {
     /// As in a manifest.
     pub(crate) name: &'static str,
     pub(crate) group: &'static str,
-    /// The version that people write today.
-    pub(crate) version: &'static str,
-    /// A version that every cluster serves that has the kind at all.
-    pub(crate) oldest: &'static str,
+    /// The versions that can be read, the best first. A cluster serves some of them.
+    pub(crate) versions: &'static [&'static str],
     pub(crate) plural: &'static str,
 }
 
-/// Kubernetes' own autoscaler.
+/// Kubernetes' own autoscaler. Both versions write external metrics in one form.
 pub(crate) const HPA: Kind = Kind {
     name: "HorizontalPodAutoscaler",
     group: "autoscaling",
-    version: "v2",
-    oldest: "v1",
+    versions: &["v2", "v2beta2"],
     plural: "horizontalpodautoscalers",
 };
 
@@ -29,16 +26,31 @@ pub(crate) const HPA: Kind = Kind {
 pub(crate) const WATERMARK: Kind = Kind {
     name: "WatermarkPodAutoscaler",
     group: "datadoghq.com",
-    version: "v1alpha1",
-    oldest: "v1alpha1",
+    versions: &["v1alpha1"],
     plural: "watermarkpodautoscalers",
 };
 
+/// A query that autoscalers ask for by the name of this object.
+#[cfg(feature = "events")]
+pub(crate) const DATADOG_METRIC: Kind = Kind {
+    name: "DatadogMetric",
+    group: "datadoghq.com",
+    versions: &["v1alpha1"],
+    plural: "datadogmetrics",
+};
+
 impl Kind {
+    #[cfg(feature = "events")]
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        [&HPA, &WATERMARK, &DATADOG_METRIC]
+            .into_iter()
+            .find(|kind| kind.name == name)
+    }
+
     /// `autoscaling/v2`
     #[cfg(feature = "events")]
     pub(crate) fn api_version(&self) -> String {
-        format!("{}/{}", self.group, self.version)
+        format!("{}/{}", self.group, self.versions[0])
     }
 
     /// Where the API server has it in this version.

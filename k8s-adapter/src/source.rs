@@ -17,8 +17,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) kind: &'static Kind,
-    /// The versions that can be read, the best first.
-    pub(crate) versions: &'static [&'static str],
     /// What to grant when the API server forbids the watch.
     pub(crate) permission: &'static str,
     /// What to do when the API server serves none of the versions.
@@ -29,10 +27,8 @@ pub(crate) struct Source {
     metric: [&'static str; 3],
 }
 
-/// Both versions write external metrics in one form.
 pub(crate) const HPAS: Source = Source {
     kind: &HPA,
-    versions: &["v2", "v2beta2"],
     permission: "grant this server's ServiceAccount list and watch on horizontalpodautoscalers in the API group autoscaling",
     unserved: "check what answers at its address: each Kubernetes since 1.12 serves autoscaling/v2beta2 or autoscaling/v2",
     is_optional: false,
@@ -41,7 +37,6 @@ pub(crate) const HPAS: Source = Source {
 
 pub(crate) const WATERMARKS: Source = Source {
     kind: &WATERMARK,
-    versions: &["v1alpha1"],
     permission: "grant this server's ServiceAccount list and watch on watermarkpodautoscalers in the API group datadoghq.com",
     unserved: "install their CustomResourceDefinition (datadoghq.com/v1alpha1), or switch off that they are watched",
     is_optional: true,
@@ -99,7 +94,7 @@ mod tests {
     use super::*;
     use crate::demands_of;
 
-    fn object(spec: Value, status: Value) -> DynamicObject {
+    fn object(spec: &Value, status: &Value) -> DynamicObject {
         let object = json!({
             "metadata": {"namespace": "shop", "name": "web", "uid": "1-2-3"},
             "spec": spec,
@@ -130,7 +125,7 @@ mod tests {
                 {"type": "External", "external": {"metricName": "DatadogMetric@shop:rate"}},
             ],
         });
-        let asked = WATERMARKS.asked(&object(spec, json!({"currentReplicas": 0})), "x/");
+        let asked = WATERMARKS.asked(&object(&spec, &json!({"currentReplicas": 0})), "x/");
         assert_eq!(
             demands(&asked),
             [
@@ -151,7 +146,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told_by_name_and_spoils_nothing_else() {
         let asked = |metrics: Value| {
-            let asked = WATERMARKS.asked(&object(json!({"metrics": metrics}), Value::Null), "x/");
+            let asked = WATERMARKS.asked(&object(&json!({"metrics": metrics}), &Value::Null), "x/");
             let problems = asked.problems.iter().map(ToString::to_string);
             (demands(&asked), problems.collect::<Vec<_>>())
         };
@@ -191,7 +186,7 @@ mod tests {
             }}},
             {"type": "External", "external": {"metric": {"name": "rate"}}},
         ]});
-        let asked = HPAS.asked(&object(spec, Value::Null), "x/");
+        let asked = HPAS.asked(&object(&spec, &Value::Null), "x/");
         assert_eq!(demands(&asked), ["shop/rate{}"]);
         assert_eq!(asked.problems, []);
     }

@@ -59,7 +59,7 @@ impl Versions {
             if !is_unserved(&error) {
                 return Some(Err(ApiError::of_watch(error, self.source.permission)));
             }
-            let versions = self.source.versions.len();
+            let versions = self.source.kind.versions.len();
             self.place = (self.place + 1) % versions;
             self.watch = watch(self.client.clone(), self.source, self.place);
             self.unserved += 1;
@@ -79,7 +79,7 @@ fn watch(
     source: &Source,
     place: usize,
 ) -> BoxStream<'static, watcher::Result<Event<DynamicObject>>> {
-    let resource = source.kind.resource(source.versions[place]);
+    let resource = source.kind.resource(source.kind.versions[place]);
     let objects = Api::all_with(client, &resource);
     watcher(objects, watcher::Config::default()).boxed()
 }

@@ -49,7 +49,8 @@ pub fn watch_autoscalers(
     settings: AutoscalerWatch,
 ) -> impl Stream<Item = Watched> + Send {
     let mut watch = Watch::new(settings);
-    let kinds = watch.kinds.iter().enumerate().map(|(place, kind)| {
+    let kinds = watch.kinds.iter().enumerate();
+    let kinds = kinds.map(move |(place, kind)| {
         let events = events(client.clone(), kind.source);
         events.map(move |event| (place, event)).boxed()
     });

@@ -1,5 +1,7 @@
 //! What is told of a metric, and when.
 
+use std::sync::Arc;
+
 use provider_api::ObjectReference;
 
 /// How it stands with a metric.
@@ -28,11 +30,13 @@ pub enum Severity {
     Warning,
 }
 
-/// What is to be told on an autoscaler. Equal notices are told as one that happened again.
+/// What is to be told on an object. Equal notices are told as one that happened again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Notice {
-    /// The autoscaler.
+    /// The object: an autoscaler that asks, or the `DatadogMetric` that it asks for.
     pub about: ObjectReference,
+    /// Its uid, where that is known; else it is looked up.
+    pub uid: Option<Arc<str>>,
     /// How much it matters.
     pub severity: Severity,
     /// What happened, in one word for machines.
@@ -41,11 +45,12 @@ pub struct Notice {
     pub note: String,
 }
 
-/// What to tell the autoscaler of its metric, of which it stands `after` otherwise than
+/// What to tell an object of a metric, of which it stands `after` otherwise than
 /// `before`; nothing, if it stands as it did. Nobody needs to hear of a metric that is
 /// served from the first moment on.
 pub fn turn(
     about: &ObjectReference,
+    uid: Option<&Arc<str>>,
     metric: &str,
     before: Option<&Health>,
     after: &Health,
@@ -70,6 +75,7 @@ pub fn turn(
     };
     Some(Notice {
         about: about.clone(),
+        uid: uid.cloned(),
         severity,
         reason,
         note,
@@ -106,7 +112,7 @@ mod tests {
         let mut before = None;
         let told: Vec<_> = course
             .iter()
-            .filter_map(|after| turn(&about, "queue", before.replace(after), after))
+            .filter_map(|after| turn(&about, None, "queue", before.replace(after), after))
             .map(|notice| (notice.severity, notice.reason, notice.note))
             .collect();
         let told: Vec<_> = told.iter().map(|(s, r, n)| (*s, *r, n.as_str())).collect();
@@ -132,7 +138,7 @@ mod tests {
                 ),
             ]
         );
-        let first = turn(&about, "queue", None, &failing("away")).map(|notice| notice.reason);
+        let first = turn(&about, None, "queue", None, &failing("away")).map(|notice| notice.reason);
         assert_eq!(first, Some("ExternalMetricFailing"));
     }
 }

@@ -6,7 +6,10 @@ use provider_api::ObjectReference;
 use serde_json::Value;
 
 use super::*;
-use crate::testing::{NOW, api_server};
+use crate::{
+    kind::HPA,
+    testing::{NOW, api_server},
+};
 
 fn notice(name: &str, note: &str) -> Notice {
     Notice {
@@ -15,9 +18,17 @@ fn notice(name: &str, note: &str) -> Notice {
             namespace: "shop".into(),
             name: name.into(),
         },
+        uid: None,
         severity: Severity::Warning,
         reason: "ExternalMetricFailing",
         note: note.to_owned(),
+    }
+}
+
+fn reporter() -> Reporter {
+    Reporter {
+        controller: "metrics-server".to_owned(),
+        instance: "pod-1".to_owned(),
     }
 }
 
@@ -61,11 +72,7 @@ fn telling(
         made["eventTime"] = json!("2026-06-01T12:00:00.000000Z");
         (200, made)
     });
-    let reporter = Reporter {
-        controller: "metrics-server".to_owned(),
-        instance: "pod-1".to_owned(),
-    };
-    let events = Arc::new(Events::new(client, reporter, Arc::new(|| NOW)));
+    let events = Arc::new(Events::new(client, reporter(), Arc::new(|| NOW)));
     let runs = Arc::clone(&events);
     tokio::spawn(async move { runs.run().await });
     (events, written)
@@ -79,10 +86,10 @@ async fn settled() {
 #[tokio::test(start_paused = true)]
 async fn a_notice_is_an_event_on_the_autoscaler_and_again_is_a_series() {
     let (events, written) = telling(|_| None);
-    events.tell(notice("nginxext", "no value"));
-    events.tell(notice("nginxext", "no value"));
-    events.tell(notice("nginxext", "another reason"));
-    events.tell(notice("gone", "no value"));
+    assert!(events.tell(notice("nginxext", "no value")));
+    assert!(events.tell(notice("nginxext", "no value")));
+    assert!(events.tell(notice("nginxext", "another reason")));
+    assert!(events.tell(notice("gone", "no value")));
     settled().await;
     let event = |note: &str| {
         json!({
@@ -119,8 +126,8 @@ async fn a_notice_is_an_event_on_the_autoscaler_and_again_is_a_series() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_was_deleted_is_made_anew() {
     let (events, written) = telling(|body| body["metadata"].is_null().then_some(404));
-    events.tell(notice("nginxext", "no value"));
-    events.tell(notice("nginxext", "no value"));
+    assert!(events.tell(notice("nginxext", "no value")));
+    assert!(events.tell(notice("nginxext", "no value")));
     settled().await;
     let written = written.lock().unwrap();
     let paths: Vec<_> = written.iter().map(|(path, _)| path.as_str()).collect();
@@ -128,28 +135,76 @@ async fn an_event_that_was_deleted_is_made_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn thousands_of_notices_at_once_are_a_hundred_events() {
+async fn an_event_is_on_an_object_of_its_kind_and_needs_no_look_for_a_known_uid() {
     let (events, written) = telling(|_| None);
+    let of_kind = |kind: &str| {
+        let mut notice = notice("depth", "no value");
+        notice.about.kind = kind.into();
+        notice.uid = Some("4-5-6".into());
+        notice
+    };
+    // The stub answers no look at these kinds.
+    assert!(events.tell(of_kind("WatermarkPodAutoscaler")));
+    assert!(events.tell(of_kind("DatadogMetric")));
+    settled().await;
+    let regarding: Vec<_> = written
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, event)| event["regarding"].clone())
+        .collect();
+    let expected = ["WatermarkPodAutoscaler", "DatadogMetric"].map(|kind| {
+        json!({
+            "apiVersion": "datadoghq.com/v1alpha1",
+            "kind": kind,
+            "namespace": "shop",
+            "name": "depth",
+            "uid": "4-5-6",
+        })
+    });
+    assert_eq!(regarding, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_notices_at_once_are_a_hundred_events_and_all_that_is_taken_is_told() {
+    let (events, written) = telling(|_| None);
+    let mut taken = 0;
     for index in 0..5_000 {
-        events.tell(notice(&format!("hpa-{index}"), "no value"));
+        let notice = notice(&format!("hpa-{index}"), "no value");
+        taken += usize::from(events.tell(notice));
         if index % 50 == 0 {
             settled().await;
         }
     }
     settled().await;
-    assert_eq!(written.lock().unwrap().len(), 100);
-    assert_eq!(events.dropped.load(Ordering::Relaxed), 4_900);
-    // The log has been told.
-    tokio::time::sleep(COUNTED).await;
+    assert_eq!((taken, written.lock().unwrap().len()), (100, 100));
+    // Whoever tells again later is heard.
+    tokio::time::sleep(PERIOD).await;
+    assert!(events.tell(notice("hpa-100", "no value")));
+    assert!(!events.tell(notice("hpa-101", "no value")));
     settled().await;
-    assert_eq!(events.dropped.load(Ordering::Relaxed), 0);
+    assert_eq!(written.lock().unwrap().len(), 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_taken_than_finds_a_place_while_the_api_server_is_slow() {
+    // Nobody runs them.
+    let (client, _) = api_server(|_, _| (500, Value::Null));
+    let events = Events::new(client, reporter(), Arc::new(|| NOW));
+    let tell = || events.tell(notice("nginxext", "no value"));
+    let mut taken = 0;
+    for _ in 0..200 {
+        taken += usize::from(tell());
+        tokio::time::sleep(PERIOD).await;
+    }
+    assert_eq!(taken, BURST as usize);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_event_does_not_keep_the_next_one_from_being_told() {
     let (events, written) = telling(|body| (body["note"] == "first").then_some(403));
-    events.tell(notice("nginxext", "first"));
-    events.tell(notice("nginxext", "second"));
+    assert!(events.tell(notice("nginxext", "first")));
+    assert!(events.tell(notice("nginxext", "second")));
     settled().await;
     assert_eq!(written.lock().unwrap()[0].1["note"], "second");
 }
