@@ -3,7 +3,9 @@
 use std::error::Error;
 
 use datadog_query::parse;
-use k8s_adapter::{Asked, Autoscaler, InvalidAutoscaler, InvalidField, demands_of, wishes_of};
+use k8s_adapter::{
+    Asked, Autoscaler, InvalidAutoscaler, InvalidField, demands_of, is_of_keda, wishes_of,
+};
 use k8s_openapi::api::autoscaling::v2::{
     ExternalMetricSource, HorizontalPodAutoscaler, MetricSpec,
 };
@@ -121,6 +123,12 @@ fn of_metric(
         spec.metrics = Some(vec![metric.clone()]);
     }
     let name = &external.metric.name;
+    if external.metric.selector.as_ref().is_some_and(is_of_keda) {
+        let another = format!(
+            "{name}: it is KEDA's to serve (its selector names a ScaledObject), and Datadog is not asked for it"
+        );
+        return vec![Of::Metric(Told::Warning(another))];
+    }
     let mut told: Vec<_> = invalid(&alone, name).into_iter().collect();
     let of_metric = refused(&metric.type_, external)
         .into_iter()

@@ -67,6 +67,30 @@ spec:
 }
 
 #[test]
+fn a_metric_of_keda_is_told_as_another_adapters() {
+    let text = r#"apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: keda-hpa-web, namespace: shop}
+spec:
+  maxReplicas: 3
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  metrics:
+    - type: External
+      external:
+        metric:
+          name: s0-datadog-nginx-net-request_per_s
+          selector: {matchLabels: {scaledobject.keda.sh/name: web}}
+        target: {type: AverageValue, averageValue: "9"}
+"#;
+    assert_eq!(
+        told(text),
+        [
+            "11:17: warning: HorizontalPodAutoscaler shop/keda-hpa-web: s0-datadog-nginx-net-request_per_s: it is KEDA's to serve (its selector names a ScaledObject), and Datadog is not asked for it",
+        ]
+    );
+}
+
+#[test]
 fn a_wish_that_nobody_understands_is_a_mistake_of_the_autoscaler() {
     let text = r#"apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
