@@ -85,10 +85,16 @@ impl DemandIndex {
     }
 }
 
+/// Both sorted by the object that asks.
 fn change(before: &[Asked], now: &[&Asked]) -> Change {
     let demanded: BTreeMap<_, _> = before.iter().flat_map(askings).collect();
     let demands: BTreeMap<_, _> = now.iter().copied().flat_map(askings).collect();
-    let told: Vec<_> = before.iter().flat_map(|asked| &asked.problems).collect();
+    // Found by its object: in a cluster of which every object has a problem, a list is no
+    // comparison of each with each.
+    let is_told = |problem: &Problem| {
+        let known = before.binary_search_by(|asked| asked.asker.cmp(&problem.asker));
+        known.is_ok_and(|place| before[place].problems.contains(problem))
+    };
     let problems = now.iter().flat_map(|asked| &asked.problems);
     Change {
         added: demands
@@ -105,7 +111,7 @@ fn change(before: &[Asked], now: &[&Asked]) -> Change {
             .map(|&demand| demand.clone())
             .collect(),
         problems: problems
-            .filter(|problem| !told.contains(problem))
+            .filter(|problem| !is_told(problem))
             .cloned()
             .collect(),
     }
@@ -149,6 +155,18 @@ mod tests {
             circumstances: Circumstances::default(),
             demands,
             problems: vec![],
+        }
+    }
+
+    fn problem(asker: &ObjectReference, operator: &str) -> Problem {
+        Problem {
+            asker: asker.clone(),
+            name: "x".to_owned(),
+            field: "spec.metrics[0].external.metric".to_owned(),
+            why: Unservable::Selector(InvalidLabelSelector::Operator {
+                key: "k".to_owned(),
+                operator: operator.to_owned(),
+            }),
         }
     }
 
@@ -242,15 +260,7 @@ mod tests {
     #[test]
     fn a_problem_is_told_once_until_it_changes_or_its_object_comes_anew() {
         let hpa = object("Hpa", "a");
-        let problem = |operator: &str| Problem {
-            asker: hpa.clone(),
-            name: "x".to_owned(),
-            field: "spec.metrics[0].external.metric".to_owned(),
-            why: Unservable::Selector(InvalidLabelSelector::Operator {
-                key: "k".to_owned(),
-                operator: operator.to_owned(),
-            }),
-        };
+        let problem = |operator: &str| problem(&hpa, operator);
         let broken = |operator| Asked {
             problems: vec![problem(operator)],
             ..asked(&hpa, &[])
@@ -279,15 +289,22 @@ mod tests {
         let kind = || prop_oneof![Just("Hpa"), Just("Other")];
         let metrics = || vec(prop_oneof![Just("x"), Just("y"), Just("z")], 0..3);
         let name = || prop_oneof![Just("a"), Just("b"), Just("c")];
-        let some = (kind(), name(), metrics())
-            .prop_map(|(kind, name, metrics)| asked(&object(kind, name), &metrics));
+        let problems = || vec(prop_oneof![Just("Gt"), Just("Lt")], 0..2);
+        let some = move |kind: &'static str| {
+            (name(), metrics(), problems()).prop_map(move |(name, metrics, problems)| {
+                let asker = object(kind, name);
+                let problems = problems.iter().map(|operator| problem(&asker, operator));
+                Asked {
+                    problems: problems.collect(),
+                    ..asked(&asker, &metrics)
+                }
+            })
+        };
         prop_oneof![
-            some.prop_map(Event::Apply),
+            kind().prop_flat_map(some).prop_map(Event::Apply),
             (kind(), name()).prop_map(|(kind, name)| Event::Delete(object(kind, name))),
-            (kind(), vec((name(), metrics()), 0..3)).prop_map(|(kind, list)| {
-                let asked =
-                    |(name, metrics): (&str, Vec<&str>)| asked(&object(kind, name), &metrics);
-                Event::Reset(kind, list.into_iter().map(asked).collect())
+            kind().prop_flat_map(move |kind| {
+                vec(some(kind), 0..3).prop_map(move |list| Event::Reset(kind, list))
             }),
         ]
     }
@@ -302,7 +319,10 @@ mod tests {
                 let demands = |objects: &[Asked]| -> BTreeSet<Demand> {
                     objects.iter().flat_map(|asked| asked.demands.clone()).collect()
                 };
-                let before = demands(&objects);
+                let problems = |objects: &[Asked]| -> Vec<Problem> {
+                    objects.iter().flat_map(|asked| asked.problems.clone()).collect()
+                };
+                let (before, mut told) = (demands(&objects), problems(&objects));
                 let change = match event {
                     Event::Apply(asked) => {
                         objects.retain(|known| known.asker != asked.asker);
@@ -323,6 +343,13 @@ mod tests {
                     }
                 };
                 let after = demands(&objects);
+                for problem in &change.problems {
+                    prop_assert!(!told.contains(problem), "told again: {problem}");
+                }
+                told.extend(change.problems);
+                for problem in problems(&objects) {
+                    prop_assert!(told.contains(&problem), "not told: {problem}");
+                }
                 let added: Vec<_> = change.added.into_iter().map(|asking| asking.demand).collect();
                 prop_assert_eq!(added, after.difference(&before).cloned().collect::<Vec<_>>());
                 prop_assert_eq!(change.removed, before.difference(&after).cloned().collect::<Vec<_>>());

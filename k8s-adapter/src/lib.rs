@@ -40,13 +40,14 @@
 //! - feature `registration`: a `Registration` keeps the server's own certificate good, and
 //!   has the API server trust it; `api_service` makes the APIService of a Service.
 //! - feature `autoscalers`: `watch_autoscalers` tells what all autoscalers of a cluster ask
-//!   for: `demands_of` one of them, and the `Change` of a `DemandIndex`; an `Autoscaler`
-//!   does with a reading what the cluster's would.
+//!   for, Kubernetes' own and WatermarkPodAutoscalers: `demands_of` one of them, and the
+//!   `Change` of a `DemandIndex`; what `is_of_keda` is left to KEDA. An `Autoscaler` does
+//!   with a reading what the cluster's would.
 //! - feature `kept`: `KeptMetrics` keeps what is known of each metric in ConfigMaps, and
 //!   tells every replica what another has written.
 //! - feature `election`: an `Election` says which of several replicas leads.
-//! - feature `events`: `Events` tells on an autoscaler what became of its metric, when it
-//!   takes a `turn`.
+//! - feature `events`: `Events` tells on an object what became of its metric, when it takes
+//!   a `turn`.
 //!
 //! It never fetches a metric. The only objects of the cluster that it changes are the
 //! server's own: APIService and Secret by a `Registration`, the ConfigMaps of
