@@ -4,6 +4,7 @@
 mod asking;
 mod connection;
 mod datadog;
+mod demanding;
 mod fallbacks;
 mod query_variables;
 mod reader;
@@ -17,6 +18,7 @@ mod tests;
 pub(crate) use self::{
     asking::Asking,
     datadog::Datadog,
+    demanding::Demanding,
     query_variables::NoVariable,
     replicas::{Election, Replicas},
     serving::{Certificate, CertificateFiles, Serving},
@@ -25,6 +27,7 @@ pub(crate) use self::{
 use self::{
     asking::asking,
     datadog::datadog,
+    demanding::demanding,
     reader::{Mistakes, Reader},
     replicas::replicas,
     serving::serving,
@@ -35,6 +38,7 @@ use self::{
 pub(crate) struct Config {
     pub(crate) datadog: Datadog,
     pub(crate) asking: Asking,
+    pub(crate) demanding: Demanding,
     pub(crate) server: Serving,
     pub(crate) replicas: Replicas,
     /// Settings of Datadog's cluster agent that are set and change nothing here:
@@ -58,6 +62,7 @@ impl Config {
         }
         let datadog = datadog(&mut read);
         let asking = asking(&mut read);
+        let demanding = demanding(&mut read);
         let namespace = namespace(&mut read);
         let server = serving(&mut read, &namespace);
         let replicas = replicas(&mut read, &namespace, asking.policy.max_age());
@@ -67,6 +72,7 @@ impl Config {
             datadog: datadog
                 .expect("where there is none, there is a mistake, and that has ended this above"),
             asking,
+            demanding,
             server,
             replicas,
             ignored,

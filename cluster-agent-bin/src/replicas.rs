@@ -4,10 +4,13 @@ mod asking;
 mod kept;
 mod leading;
 mod reach;
+mod telling;
 
 use std::sync::Arc;
 
-use k8s_adapter::{Election, ElectionSettings, InvalidElection, KeptMetrics, Leadership};
+use k8s_adapter::{
+    Election, ElectionSettings, Events, InvalidElection, KeptMetrics, Leadership, Reporter,
+};
 use kube_client::Client;
 use metrics_store::Store;
 use provider_api::{Clock as _, MetricsServer, Shutdown};
@@ -41,6 +44,11 @@ pub(crate) fn with_replicas(
         kept_policy,
     } = config;
     let identity = identity.unwrap_or_else(|| format!("datadog-cluster-agent-{:016x}", seed()));
+    let reporter = Reporter {
+        controller: "datadog-cluster-agent".to_owned(),
+        instance: identity.clone(),
+    };
+    let events = Arc::new(Events::new(cluster.clone(), reporter, Arc::new(clock)));
     let (server, leadership) = match election {
         None => (server, always(clock)),
         Some(config::Election {
@@ -88,8 +96,24 @@ pub(crate) fn with_replicas(
                 async move { asking::decide(leadership, &store, &told, &tell, clock).await }
             }
         })
-        .alongside("keeps what is known", {
+        .alongside("tells autoscalers of turns", {
             let (leadership, store) = (leadership.clone(), store.clone());
+            let events = Arc::clone(&events);
+            move || {
+                let (store, events) = (store.clone(), Arc::clone(&events));
+                let work = move || {
+                    let (store, events) = (store.clone(), Arc::clone(&events));
+                    async move { telling::tell(&events, &store, clock).await }
+                };
+                while_so(leadership.clone(), Leadership::is_leading, work)
+            }
+        })
+        .alongside("writes events", move || {
+            let events = Arc::clone(&events);
+            async move { events.run().await }
+        })
+        .alongside("keeps what is known", {
+            let store = store.clone();
             move || {
                 let (kept, store) = (kept.clone(), store.clone());
                 let work = move || {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use datadog_query::{Client, Exchange, Finding};
-use k8s_adapter::{AutoscalerWatch, delegated, watch_autoscalers};
-use metrics_store::{Plan, Store, Wishes};
+use k8s_adapter::{delegated, watch_autoscalers};
+use metrics_store::{Plan, Store};
 use provider_api::{Clock, Server, ServerError, Shutdown};
 use time::Duration;
 use tokio::{sync::Notify, time::timeout};
@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use super::Ended;
 use crate::{
     chain,
-    config::{Asking, Config, Variables},
+    config::{Asking, Config, Demanding, Variables},
     demands,
     edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
     readiness::Readiness,
@@ -52,6 +52,7 @@ async fn serve(config: Config) -> Ended {
                 window,
                 budget,
             },
+        demanding: Demanding { autoscalers },
         server: serving,
         replicas,
         ignored: _,
@@ -86,11 +87,8 @@ async fn serve(config: Config) -> Ended {
             let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
             move || {
                 let (cluster, store, news) = (cluster.clone(), store.clone(), Arc::clone(&news));
+                let autoscalers = autoscalers.clone();
                 async move {
-                    let autoscalers = AutoscalerWatch {
-                        prefix: Wishes::PREFIX,
-                        ..AutoscalerWatch::default()
-                    };
                     let watched = watch_autoscalers(cluster, autoscalers);
                     demands::follow(watched, &store, &news).await;
                 }

@@ -4,6 +4,8 @@ use datadog_query::{Aggregator, ApiVersion, Endpoint, PointMode, Reading, Severa
 use metrics_store::{Otherwise, Policy, Wishes};
 use time::Duration;
 
+use k8s_adapter::{AutoscalerWatch, Timing};
+
 use super::*;
 
 const KEYS: [(&str, &str); 2] = [
@@ -215,15 +217,71 @@ fn a_port_among_the_flags_is_a_text_or_a_number() {
 }
 
 #[test]
+fn which_objects_ask_is_set_by_the_names_of_datadogs_agent() {
+    let config = Config::of(&variables(&[
+        ("DD_EXTERNAL_METRICS_PROVIDER_WPA_CONTROLLER", "true"),
+        (
+            "DD_EXTERNAL_METRICS_PROVIDER_AUTOSCALER_AUTOGEN_LABEL_SELECTOR",
+            "team!=payments",
+        ),
+    ]));
+    let AutoscalerWatch {
+        watermark, only, ..
+    } = config.unwrap().demanding.autoscalers;
+    assert_eq!((watermark, only), (true, "team!=payments".parse().unwrap()));
+    let mistake = mistakes(&[("DD_EXTERNAL_METRICS_PROVIDER_HPA_LABEL_SELECTOR", "a in b")]);
+    assert!(
+        mistake.starts_with("DD_EXTERNAL_METRICS_PROVIDER_HPA_LABEL_SELECTOR is `a in b`: "),
+        "{mistake}"
+    );
+}
+
+#[test]
+fn several_replicas_are_one_by_the_names_of_datadogs_agent() {
+    let config = Config::of(&variables(&[
+        ("DD_KUBE_RESOURCES_NAMESPACE", "monitoring"),
+        ("DD_POD_NAME", "agent-1"),
+        ("HOSTNAME", "a-machine"),
+        ("DD_LEADER_LEASE_DURATION", "60"),
+        ("DD_LEADER_LEASE_NAME", "leader"),
+        ("DD_LEADER_ELECTION_RELEASE_ON_SHUTDOWN", "false"),
+        ("DD_HPA_CONFIGMAP_NAME", "kept"),
+    ]));
+    let replicas = config.unwrap().replicas;
+    assert_eq!(replicas.identity.as_deref(), Some("agent-1"));
+    assert_eq!(replicas.kept.to_string(), "monitoring/kept");
+    assert_eq!(
+        replicas.election,
+        Some(Election {
+            lease: "leader".to_owned(),
+            timing: Timing::default(),
+            release: false,
+        })
+    );
+    let alone = Config::of(&variables(&[("DD_LEADER_ELECTION", "false")]));
+    assert_eq!(alone.unwrap().replicas.election, None);
+    let mistake = mistakes(&[
+        ("DD_LEADER_LEASE_DURATION", "7200"),
+        ("DD_HPA_CONFIGMAP_NAME", "not/a/name"),
+    ]);
+    for name in ["DD_LEADER_LEASE_DURATION: ", "DD_HPA_CONFIGMAP_NAME: "] {
+        assert!(mistake.contains(name), "{mistake}");
+    }
+}
+
+#[test]
 fn a_setting_without_effect_is_remarked_unless_it_is_off() {
     let variables = variables(&[
-        ("DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD", "true"),
-        ("DD_EXTERNAL_METRICS_PROVIDER_WPA_CONTROLLER", "false"),
+        (
+            "DD_EXTERNAL_METRICS_PROVIDER_SPLIT_BATCHES_WITH_BACKOFF",
+            "true",
+        ),
+        ("DD_EXTERNAL_METRICS_PROVIDER_BATCH_WINDOW", "0"),
         ("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "60"),
     ]);
     assert_eq!(
         Config::of(&variables).unwrap().ignored,
-        ["DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD"]
+        ["DD_EXTERNAL_METRICS_PROVIDER_SPLIT_BATCHES_WITH_BACKOFF"]
     );
 }
 

@@ -1,0 +1,205 @@
+//! Tells each object that asks what became of its metric.
+
+use std::{collections::HashMap, convert::Infallible};
+
+use k8s_adapter::{Demand, Events, Health, turn};
+use metrics_store::{Origin, Reading, Store, Unready, Word};
+use provider_api::{Clock as _, ExternalMetric};
+use time::{Duration, OffsetDateTime};
+
+use crate::edge::WallClock;
+
+/// How often it is looked at how the metrics stand. What is over before the next look is
+/// nobody's concern.
+const PERIOD: Duration = Duration::seconds(15);
+
+/// Looks at all metrics, and tells of each that takes a turn. Never ends.
+pub(super) async fn tell(events: &Events, store: &Store, clock: WallClock) -> Infallible {
+    let mut looks = Looks::since(clock.now());
+    loop {
+        if store.is_synced() {
+            looks.look(store, clock.now(), |notice| events.tell(notice));
+        }
+        clock.sleep(PERIOD).await;
+    }
+}
+
+/// How each metric stood for each object at the last look.
+struct Looks {
+    begun: OffsetDateTime,
+    stood: HashMap<Demand, Health>,
+}
+
+impl Looks {
+    fn since(begun: OffsetDateTime) -> Self {
+        Self {
+            begun,
+            stood: HashMap::new(),
+        }
+    }
+
+    /// `tell` says whether a notice was taken; what was not is told at the next look.
+    fn look(
+        &mut self,
+        store: &Store,
+        now: OffsetDateTime,
+        mut tell: impl FnMut(k8s_adapter::Notice) -> bool,
+    ) {
+        let mut stood = HashMap::with_capacity(self.stood.len());
+        for word in store.words(now) {
+            let Some(health) = health(&word, store.read(&word.metric, now)) else {
+                continue;
+            };
+            let metric = named(&word.metric);
+            for asker in &word.askers {
+                let demand = Demand {
+                    asker: asker.clone(),
+                    metric: word.metric.clone(),
+                };
+                let before = self.stood.remove(&demand);
+                let is_told = match turn(asker, None, &metric, before.as_ref(), &health) {
+                    // The leader before has told it.
+                    Some(_) if before.is_none() && self.is_old(&word) => true,
+                    Some(notice) => tell(notice),
+                    None => true,
+                };
+                match before {
+                    _ if is_told => _ = stood.insert(demand, health.clone()),
+                    Some(before) => _ = stood.insert(demand, before),
+                    None => {}
+                }
+            }
+        }
+        self.stood = stood;
+    }
+
+    /// Whether it was so before this replica led.
+    fn is_old(&self, word: &Word) -> bool {
+        let failure = word.told.as_ref().and_then(|told| told.failure.as_ref());
+        failure.is_some_and(|failure| failure.since < self.begun)
+    }
+}
+
+/// How a metric stands whose reading is this; nothing, as long as Datadog has not answered.
+fn health(word: &Word, reading: Result<Reading, Unready>) -> Option<Health> {
+    let why = || match word.told.as_ref().and_then(|told| told.failure.as_ref()) {
+        Some(failure) => failure.why.to_string(),
+        None => "there is nothing newer".to_owned(),
+    };
+    Some(match reading {
+        Ok(Reading {
+            origin: Origin::Measured,
+            ..
+        }) => Health::Served,
+        Ok(_) => Health::Held { why: why() },
+        Err(Unready::Waiting(_) | Unready::NotSynced | Unready::NotDemanded) => return None,
+        Err(unready) => Health::Failing {
+            why: unready.refusal(&word.metric).to_string(),
+        },
+    })
+}
+
+/// As an autoscaler writes it: its namespace is known to whoever reads.
+fn named(metric: &ExternalMetric) -> String {
+    match metric.selector().requirements() {
+        [] => metric.name().to_string(),
+        _ => format!("{}{{{}}}", metric.name(), metric.selector()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU32, sync::Arc};
+
+    use datadog_query::{Aggregator, Point, Query, Rollup};
+    use metrics_store::{Answer, Key, Policy, Template, Wishes};
+    use provider_api::ObjectReference;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const START: OffsetDateTime = datetime!(2026-01-02 03:00 UTC);
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        START + Duration::seconds(seconds)
+    }
+
+    /// A store in which two HPAs ask for one metric, and its query.
+    fn store() -> (Store, Query) {
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup: Rollup(const { NonZeroU32::new(30).expect("not zero") }),
+        };
+        let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
+        let store = Store::new(template, policy, Arc::new(|| START));
+        let metric = ExternalMetric::new(
+            "shop".parse().unwrap(),
+            "queue.depth".parse().unwrap(),
+            "queue=orders".parse().unwrap(),
+        );
+        for name in ["api", "web"] {
+            let asker = ObjectReference {
+                kind: "HorizontalPodAutoscaler".into(),
+                namespace: "shop".into(),
+                name: name.into(),
+            };
+            let metric = metric.clone();
+            let key = Key { asker, metric };
+            store.demand(key, &Wishes::default()).unwrap();
+        }
+        let [query] = <[Query; 1]>::try_from(store.queries()).unwrap();
+        (store, query)
+    }
+
+    fn told(looks: &mut Looks, store: &Store, now: i64) -> Vec<String> {
+        let mut told = Vec::new();
+        looks.look(store, at(now), |notice| {
+            told.push(format!("{}: {}", notice.about.name, notice.note));
+            true
+        });
+        told.sort_unstable();
+        told
+    }
+
+    fn value(second: i64) -> Answer {
+        let time = at(second);
+        Answer::Value(Point { time, value: 7.0 })
+    }
+
+    #[test]
+    fn every_object_hears_of_a_turn_once_and_of_no_good_beginning() {
+        let (store, query) = store();
+        let mut looks = Looks::since(START);
+        let nothing = [""; 0];
+        assert_eq!(told(&mut looks, &store, 1), nothing);
+        store.record(&query, value(0), at(31));
+        assert_eq!(told(&mut looks, &store, 32), nothing);
+        store.record(&query, Answer::UnknownMetric, at(61));
+        assert_eq!(told(&mut looks, &store, 62), nothing, "it is young enough");
+        let gone = |name: &str| {
+            format!(
+                "{name}: queue.depth{{queue=orders}} has no value: avg:queue.depth{{queue:orders}}.rollup(30): \
+                 Datadog has no metric of this name: check its spelling"
+            )
+        };
+        assert_eq!(told(&mut looks, &store, 121), [gone("api"), gone("web")]);
+        assert_eq!(told(&mut looks, &store, 136), nothing);
+        store.record(&query, value(120), at(151));
+        let again =
+            |name: &str| format!("{name}: queue.depth{{queue=orders}} has a new value again");
+        assert_eq!(told(&mut looks, &store, 152), [again("api"), again("web")]);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_told_again_and_what_the_leader_before_told_is_not() {
+        let (store, query) = store();
+        store.record(&query, Answer::UnknownMetric, at(10));
+        let mut looks = Looks::since(START);
+        looks.look(&store, at(11), |_| false);
+        assert_eq!(told(&mut looks, &store, 26).len(), 2);
+        let mut next = Looks::since(at(30));
+        assert_eq!(told(&mut next, &store, 31), [""; 0]);
+        store.record(&query, value(30), at(61));
+        assert_eq!(told(&mut next, &store, 62).len(), 2);
+    }
+}
