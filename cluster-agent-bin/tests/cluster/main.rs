@@ -13,6 +13,7 @@ mod harness;
 mod journey;
 mod leaving;
 mod renewal;
+mod replicas;
 mod schema;
 mod support;
 mod trouble;

@@ -80,6 +80,21 @@ impl Agent {
         self.process.ask_to_end();
     }
 
+    /// Ends it as a crash would (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Takes the processor away from it (SIGSTOP), as a machine without air would.
+    pub(crate) fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub(crate) fn resume(&self) {
+        self.process.resume();
+    }
+
     /// Asks it to stop and waits for it.
     #[track_caller]
     pub(crate) fn stop(&mut self, within: Duration) -> ExitStatus {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Folder, eventually,
+    Folder,
+    certificates::PairFiles,
+    eventually,
     kubeconfig::{self, Identity},
     layout::Layout,
     process::Process,
@@ -49,16 +51,37 @@ impl ControlPlane {
         &self.layout.credentials.admin
     }
 
+    /// That administrator's certificate.
+    pub(crate) fn admin_certificate(&self) -> &PairFiles {
+        &self.layout.credentials.admin_certificate
+    }
+
+    /// Where the API server is.
+    pub(crate) fn url(&self) -> String {
+        self.layout.apiserver_url()
+    }
+
+    /// The loopback port of that address.
+    pub(crate) fn port(&self) -> u16 {
+        self.layout.apiserver_port()
+    }
+
     /// The kubeconfig of a ServiceAccount that exists, by a token that the API server issued.
     #[track_caller]
     pub(crate) fn service_account(&self, namespace: &str, name: &str) -> PathBuf {
+        self.service_account_by(&self.url(), namespace, name)
+    }
+
+    /// The same, with another way to the API server.
+    #[track_caller]
+    pub(crate) fn service_account_by(&self, url: &str, namespace: &str, name: &str) -> PathBuf {
         let token = self
             .kubectl(&["create", "token", name, "--namespace", namespace])
             .expect_success();
         kubeconfig::write(
             self.folder(),
             &format!("{namespace}-{name}"),
-            &self.layout.apiserver_url(),
+            url,
             &self.layout.credentials.authority,
             &Identity::Token(token.trim_end()),
         )

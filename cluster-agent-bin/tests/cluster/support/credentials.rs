@@ -20,6 +20,8 @@ pub(crate) struct Credentials {
     /// The two halves of the key of service-account tokens.
     pub(crate) token_signer: PathBuf,
     pub(crate) token_verifier: PathBuf,
+    /// How an administrator shows who it is.
+    pub(crate) admin_certificate: PairFiles,
     /// Kubeconfigs.
     pub(crate) admin: PathBuf,
     pub(crate) controller_manager: PathBuf,
@@ -32,14 +34,17 @@ impl Credentials {
         let tokens = key();
 
         let authority_file = folder.write("authority.crt", &authority.pem());
-        let kubeconfig = |name: &str, group: Option<&str>| {
-            let pair = authority.client(name, group).write(folder, name);
-            let identity = Identity::Certificate(&pair);
+        let client = |name: &str, group| authority.client(name, group).write(folder, name);
+        let kubeconfig = |name: &str, pair: &PairFiles| {
+            let identity = Identity::Certificate(pair);
             kubeconfig::write(folder, name, server, &authority_file, &identity)
         };
+        let admin_certificate = client("admin", Some("system:masters"));
+        let controllers = "system:kube-controller-manager";
         Self {
-            admin: kubeconfig("admin", Some("system:masters")),
-            controller_manager: kubeconfig("system:kube-controller-manager", None),
+            admin: kubeconfig("admin", &admin_certificate),
+            controller_manager: kubeconfig(controllers, &client(controllers, None)),
+            admin_certificate,
             serving: authority
                 .server(&["127.0.0.1", "localhost", "kubernetes.default.svc"])
                 .write(folder, "serving"),

@@ -39,6 +39,12 @@ impl Datadog {
         &self.url
     }
 
+    /// The loopback port of that address.
+    pub(crate) fn port(&self) -> u16 {
+        let (_, port) = self.url.rsplit_once(':').expect("it told its port");
+        port.parse().expect("a port is a number")
+    }
+
     /// Puts these series in place of what it had.
     #[track_caller]
     pub(crate) fn series(&self, series: &Value) {

@@ -46,6 +46,11 @@ impl Layout {
         local("https", self.ports.apiserver)
     }
 
+    /// The port of that address.
+    pub(crate) fn apiserver_port(&self) -> u16 {
+        self.ports.apiserver
+    }
+
     pub(crate) fn etcd(&self) -> Command {
         let (clients, peers) = (self.etcd_url(), local("http", self.ports.etcd_peers));
         let mut command = Command::new(&self.binaries.etcd);

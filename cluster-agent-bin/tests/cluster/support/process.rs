@@ -75,9 +75,28 @@ impl Process {
     pub(crate) fn ask_to_end(&mut self) {
         // A child that has been waited for has no id any more that could be signalled.
         if self.ended().is_none() {
-            kill_process(pid(self.child.id()), Signal::TERM)
-                .expect("an own child can be signalled");
+            self.signal(Signal::TERM);
         }
+    }
+
+    /// Ends the process as a crash would (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("an own child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Stops its time (SIGSTOP).
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(pid(self.child.id()), signal).expect("an own child can be signalled");
     }
 
     /// Asks the process to end and waits for it.
