@@ -81,6 +81,8 @@ mod kind;
 mod label_selector;
 #[cfg(any(feature = "election", feature = "events"))]
 mod micro_time;
+#[cfg(feature = "autoscalers")]
+mod object;
 #[cfg(any(feature = "access", feature = "autoscalers"))]
 mod pauses;
 #[cfg(feature = "registration")]

@@ -1,7 +1,6 @@
 //! The kinds of autoscalers that are watched, and how an object of each says what it asks for.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube_core::DynamicObject;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -9,11 +8,10 @@ use crate::{
     Asked, Circumstances, Unservable,
     demand::reference_to,
     kind::{HPA, Kind, WATERMARK},
+    object::Object,
 };
 
 /// A kind of autoscaler.
-///
-/// Objects are read field by field, so that one which cannot be read spoils no other.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) kind: &'static Kind,
@@ -45,14 +43,12 @@ pub(crate) const WATERMARKS: Source = Source {
 
 impl Source {
     /// What the object asks for.
-    pub(crate) fn asked(&self, object: &DynamicObject, prefix: &str) -> Asked {
-        let none = |field| object.data.pointer(field).and_then(Value::as_i64) == Some(0);
-        let is_at_zero = none("/spec/minReplicas") && none("/status/currentReplicas");
+    pub(crate) fn asked(&self, object: &Object, prefix: &str) -> Asked {
         let mut asked = Asked::nothing(
             reference_to(self.kind.name, &object.metadata),
-            Circumstances::of(&object.metadata, prefix, is_at_zero),
+            Circumstances::of(&object.metadata, prefix, object.is_at_zero()),
         );
-        let metrics = match object.data.pointer("/spec/metrics") {
+        let metrics = match object.spec.get("metrics") {
             None | Some(Value::Null) => return asked,
             Some(Value::Array(metrics)) => metrics,
             Some(_) => {
@@ -94,7 +90,7 @@ mod tests {
     use super::*;
     use crate::demands_of;
 
-    fn object(spec: &Value, status: &Value) -> DynamicObject {
+    fn object(spec: &Value, status: &Value) -> Object {
         let object = json!({
             "metadata": {"namespace": "shop", "name": "web", "uid": "1-2-3"},
             "spec": spec,

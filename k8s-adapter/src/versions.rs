@@ -2,10 +2,9 @@
 
 use futures_util::{Stream, StreamExt as _, stream, stream::BoxStream};
 use kube_client::{Api, Client};
-use kube_core::DynamicObject;
 use kube_runtime::watcher::{self, Event, watcher};
 
-use crate::{ApiError, pauses::with_pauses, source::Source};
+use crate::{ApiError, object::Object, pauses::with_pauses, source::Source};
 
 /// The events of all objects of the kind; never ends, and pauses after each failure.
 ///
@@ -15,7 +14,7 @@ use crate::{ApiError, pauses::with_pauses, source::Source};
 pub(crate) fn events(
     client: Client,
     source: &'static Source,
-) -> impl Stream<Item = Result<Event<DynamicObject>, ApiError>> + Send {
+) -> impl Stream<Item = Result<Event<Object>, ApiError>> + Send {
     let events = stream::unfold(Versions::new(client, source), async |mut versions| {
         let event = versions.next().await?;
         Some((event, versions))
@@ -28,7 +27,7 @@ struct Versions {
     source: &'static Source,
     /// Which of its versions is watched.
     place: usize,
-    watch: BoxStream<'static, watcher::Result<Event<DynamicObject>>>,
+    watch: BoxStream<'static, watcher::Result<Event<Object>>>,
     /// How many versions in a row turned out not to be served.
     unserved: usize,
 }
@@ -44,7 +43,7 @@ impl Versions {
         }
     }
 
-    async fn next(&mut self) -> Option<Result<Event<DynamicObject>, ApiError>> {
+    async fn next(&mut self) -> Option<Result<Event<Object>, ApiError>> {
         loop {
             let error = match self.watch.next().await? {
                 Ok(event) => {
@@ -78,7 +77,7 @@ fn watch(
     client: Client,
     source: &Source,
     place: usize,
-) -> BoxStream<'static, watcher::Result<Event<DynamicObject>>> {
+) -> BoxStream<'static, watcher::Result<Event<Object>>> {
     let resource = source.kind.resource(source.kind.versions[place]);
     let objects = Api::all_with(client, &resource);
     watcher(objects, watcher::Config::default()).boxed()

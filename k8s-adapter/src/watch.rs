@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, mem};
 
 use futures_util::{Stream, StreamExt as _, stream};
 use kube_client::Client;
-use kube_core::DynamicObject;
 use kube_runtime::watcher::Event;
 use provider_api::Selector;
 
 use crate::{
     ApiError, Asked, Change, DemandIndex,
     demand::reference_to,
+    object::Object,
     source::{HPAS, Source, WATERMARKS},
     versions::events,
 };
@@ -103,11 +103,7 @@ impl Watch {
         }
     }
 
-    fn step(
-        &mut self,
-        place: usize,
-        event: Result<Event<DynamicObject>, ApiError>,
-    ) -> Vec<Watched> {
+    fn step(&mut self, place: usize, event: Result<Event<Object>, ApiError>) -> Vec<Watched> {
         let Listing {
             source,
             listed,
@@ -155,7 +151,7 @@ impl Watch {
     }
 }
 
-fn asked(settings: &AutoscalerWatch, source: &Source, object: &DynamicObject) -> Asked {
+fn asked(settings: &AutoscalerWatch, source: &Source, object: &Object) -> Asked {
     let mut asked = source.asked(object, settings.prefix);
     let none = BTreeMap::new();
     let labels = object.metadata.labels.as_ref().unwrap_or(&none);

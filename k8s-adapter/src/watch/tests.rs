@@ -29,11 +29,11 @@ fn wpa(name: &str, metric: &str) -> Value {
     })
 }
 
-fn read(object: Value) -> DynamicObject {
+fn read(object: Value) -> Object {
     serde_json::from_value(object).unwrap()
 }
 
-fn object(name: &str, metric: &str) -> DynamicObject {
+fn object(name: &str, metric: &str) -> Object {
     read(hpa(name, metric))
 }
 
