@@ -10,7 +10,7 @@ use serde_json::Value;
 /// An autoscaler of any kind and version, without what nobody here reads.
 ///
 /// Most of an autoscaler is who has managed which field, and a status that changes every few
-/// seconds in each of thousands: passed over, it costs a third. What is read is read in
+/// seconds in each of thousands: passed over, a list takes half the time. What is read is read in
 /// whichever form it has, so that one strange object is no end of a list.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Object {
