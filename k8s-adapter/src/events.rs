@@ -45,6 +45,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_NOTE: usize = 1024;
 /// and no longer name of who tells.
 const LONGEST_INSTANCE: usize = 128;
+/// Of a longer begin of a name it cuts the end off itself.
+const LONGEST_NAME_BEGIN: usize = 57;
 
 /// Who tells.
 #[derive(Clone, Debug)]
@@ -226,8 +228,7 @@ impl Events {
         };
         Event {
             metadata: ObjectMeta {
-                // The API server completes it, and cuts what is too long.
-                generate_name: Some(format!("{}.", about.name)),
+                generate_name: Some(name_begin(&about.name)),
                 namespace: Some(about.namespace.to_string()),
                 ..ObjectMeta::default()
             },
@@ -249,6 +250,13 @@ impl Events {
             ..Event::default()
         }
     }
+}
+
+/// The begin of an event's name, which the API server completes. It takes a dash at the end,
+/// and no dot; and of a name as long as a name may be, it wants the end left off.
+fn name_begin(about: &str) -> String {
+    let begin: String = about.chars().take(LONGEST_NAME_BEGIN).collect();
+    format!("{begin}-")
 }
 
 /// The text, in at most so many bytes.

@@ -95,7 +95,7 @@ async fn a_notice_is_an_event_on_the_autoscaler_and_again_is_a_series() {
         json!({
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": "nginxext.", "namespace": "shop"},
+            "metadata": {"generateName": "nginxext-", "namespace": "shop"},
             "eventTime": "2026-06-01T12:00:00.000000Z",
             "type": "Warning",
             "reason": "ExternalMetricFailing",
@@ -215,4 +215,10 @@ fn a_long_note_is_cut_to_what_the_api_server_accepts() {
     let long = cut(&"é".repeat(1_000), LONGEST_NOTE);
     assert_eq!(long, format!("{}…", "é".repeat(510)));
     assert!(long.len() <= LONGEST_NOTE);
+}
+
+#[test]
+fn the_name_of_an_event_begins_with_its_objects_as_the_api_server_accepts_it() {
+    assert_eq!(name_begin("nginxext"), "nginxext-");
+    assert_eq!(name_begin(&"a".repeat(253)), format!("{}-", "a".repeat(57)));
 }
