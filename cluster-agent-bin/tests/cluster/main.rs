@@ -6,12 +6,15 @@
 //! ```
 
 mod access;
+mod autoscalers;
 mod custom;
 mod fail_over;
 mod guide;
 mod harness;
 mod journey;
+mod kept;
 mod leaving;
+mod outages;
 mod renewal;
 mod replicas;
 mod schema;

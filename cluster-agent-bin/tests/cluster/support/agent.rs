@@ -43,6 +43,11 @@ impl Agent {
         self.port
     }
 
+    /// Where that is.
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
     /// All lines that it wrote so far, to stdout and stderr.
     pub(crate) fn log(&self) -> String {
         self.process.log()
@@ -72,7 +77,7 @@ impl Agent {
 
     /// Asks it without telling who asks.
     pub(crate) fn get(&self, path: &str) -> Result<String, String> {
-        http::get(&format!("https://127.0.0.1:{}{path}", self.port))
+        http::get(&format!("{}{path}", self.url()))
     }
 
     /// Asks it to stop (SIGTERM), as Kubernetes does.

@@ -1,13 +1,13 @@
 //! Several replicas of the agent behind one Service, and a Datadog whose values tell their
 //! own time.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::{
-    Agent, ControlPlane, Datadog, Link, Readers, SWIFT, Service, Truth, Verified, eventually,
-    readers, seconds,
+    Agent, ControlPlane, Datadog, Link, Readers, SWIFT, Service, Truth, Verified, eventually, http,
+    is, readers, seconds,
 };
 
 /// The Lease runs out soon after its holder has gone.
@@ -90,31 +90,63 @@ impl Scene {
         [first, second]
     }
 
+    /// Begins to read all shops at both replicas and through the API server.
+    #[track_caller]
+    pub(crate) fn read_both(&self, [first, second]: [&Agent; 2]) -> Readers {
+        self.read(&[("first", first), ("second", second)])
+    }
+
     /// Begins to read all shops at each of these replicas, and through the API server, once
     /// every shop is served at every one of these places.
     #[track_caller]
     pub(crate) fn read(&self, replicas: &[(&str, &Agent)]) -> Readers {
         let mut places: Vec<_> = replicas
             .iter()
-            .map(|(name, agent)| (*name, format!("https://127.0.0.1:{}", agent.port())))
+            .map(|(name, agent)| (*name, agent.url()))
             .collect();
         places.push((Self::CLUSTER, self.cp.url()));
         let certificate = self.cp.admin_certificate();
-        let client = super::http::reader(certificate);
         eventually(seconds(45), "every shop is served everywhere", || {
-            for ((place, base), shop) in places
+            places
                 .iter()
-                .flat_map(|place| (0..self.shops).map(move |shop| (place, shop)))
-            {
-                let list = client.get(&format!("{base}{}", Truth::path("default", shop)));
-                let list = list.map_err(|why| format!("{place}: {why}"))?;
-                self.truth
-                    .judge(shop, &list, readers::now())
-                    .map_err(|flaw| format!("{place}: {flaw:?}"))?;
-            }
-            Ok::<_, String>(())
+                .flat_map(|(_, base)| (0..self.shops).map(move |shop| (base, shop)))
+                .try_for_each(|(base, shop)| self.served_at(base, shop))
         });
         Readers::start(self.truth, 0..self.shops, certificate, &places)
+    }
+
+    /// Whether the metric of a shop is served through the API server; if not, what is.
+    pub(crate) fn served(&self, shop: u32) -> Result<(), String> {
+        self.served_at(&self.cp.url(), shop)
+    }
+
+    /// The same at the beginning of a URL.
+    pub(crate) fn served_at(&self, base: &str, shop: u32) -> Result<(), String> {
+        let client = http::reader(self.cp.admin_certificate());
+        let list = client.get(&format!("{base}{}", Truth::path("default", shop)));
+        let list = list.map_err(|why| format!("{base}: {why}"))?;
+        let judged = self.truth.judge(shop, &list, readers::now());
+        judged.map_err(|flaw| format!("{base}: {flaw:?}"))
+    }
+
+    /// Waits until this replica leads.
+    #[track_caller]
+    pub(crate) fn leads(&self, name: &str, within: Duration) {
+        eventually(within, &format!("{name} leads"), || {
+            self.leader().and_then(is(name))
+        });
+    }
+
+    /// Waits until Datadog has been asked so many times more: what was to happen, has.
+    #[track_caller]
+    pub(crate) fn goes_on(&self, calls: usize) {
+        let before = self.datadog.calls().len();
+        eventually(seconds(60), "Datadog is asked", || {
+            match self.datadog.calls().len() - before {
+                made if made >= calls => Ok(()),
+                few => Err(format!("{few} calls")),
+            }
+        });
     }
 
     /// Who holds the Lease.

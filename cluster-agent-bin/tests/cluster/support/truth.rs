@@ -10,12 +10,12 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 pub(crate) const SWIFT: [(&str, &str); 3] = [
     ("DD_EXTERNAL_METRICS_PROVIDER_REFRESH_PERIOD", "2"),
     ("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "5"),
-    ("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", "30"),
+    ("DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE", "60"),
 ];
 
 /// The width of a bucket, and how old a served value may be: those of [`SWIFT`].
 const ROLLUP: i64 = 5;
-const MAX_AGE: Duration = Duration::seconds(30);
+const MAX_AGE: Duration = Duration::seconds(60);
 
 /// A reading takes a moment, and times are served in whole seconds.
 const MOMENT: Duration = Duration::seconds(2);
@@ -52,19 +52,23 @@ impl Truth {
     }
 
     /// A Datadog that knows these shops and has calls enough, with these faults.
-    pub(crate) fn scenario(&self, shops: u32, faults: &Value) -> String {
+    pub(crate) fn scenario(self, shops: u32, faults: &Value) -> String {
         let start = self.begin.format(&Rfc3339).expect("a year of four digits");
-        let series: Vec<Value> = (0..shops).map(|shop| self.series(shop)).collect();
         json!({
             "start": start,
             "rate_limit": { "limit": 100_000, "period": "1h" },
-            "series": series,
+            "series": self.series(shops),
             "faults": faults,
         })
         .to_string()
     }
 
-    fn series(&self, shop: u32) -> Value {
+    /// The series of these shops.
+    pub(crate) fn series(self, shops: u32) -> Value {
+        (0..shops).map(Self::clock).collect()
+    }
+
+    fn clock(shop: u32) -> Value {
         let day = 24 * 60 * 60;
         let first = i64::from(shop) * STRIDE;
         json!({
@@ -105,7 +109,7 @@ impl Truth {
     }
 
     /// Whether a list that was served for a shop is right at `now`.
-    pub(crate) fn judge(&self, shop: u32, list: &str, now: OffsetDateTime) -> Result<(), Flaw> {
+    pub(crate) fn judge(self, shop: u32, list: &str, now: OffsetDateTime) -> Result<(), Flaw> {
         let Some((value, time)) = read(list) else {
             return Err(Flaw::Wrong(list.to_owned()));
         };
@@ -168,8 +172,8 @@ mod tests {
             // Between two buckets.
             (0, "3593", 9, "wrong"),
             (0, "3602", 0, "stale"),
-            (0, "3567", 35, "stale"),
-            (0, "3572", 30, "none"),
+            (0, "3537", 65, "stale"),
+            (0, "3542", 60, "none"),
         ];
         for (shop, value, age, expected) in rows {
             assert_eq!(flaw(shop, value, age), expected, "{value} of {age} s");
