@@ -95,6 +95,8 @@ mod testing;
 mod versions;
 #[cfg(feature = "autoscalers")]
 mod watch;
+#[cfg(feature = "autoscalers")]
+mod watermark;
 
 pub use crate::api_error::ApiError;
 
@@ -125,6 +127,7 @@ pub use crate::{
     keda::is_of_keda,
     label_selector::InvalidLabelSelector,
     watch::{AutoscalerWatch, Watched, watch_autoscalers},
+    watermark::demands_of_watermark,
 };
 
 #[cfg(feature = "kept")]
