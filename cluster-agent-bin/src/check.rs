@@ -1,11 +1,13 @@
 //! What is wrong with the manifests of those who ask for metrics, told before a cluster or
 //! Datadog has to.
 
+mod asks;
 mod datadog_metric;
 mod document;
 mod hpa;
 mod outline;
 mod unknown;
+mod watermark;
 
 use std::{collections::BTreeSet, fmt};
 
@@ -90,6 +92,7 @@ fn check_object(
     match (word("kind").unwrap_or_default(), version) {
         ("HorizontalPodAutoscaler", "autoscaling/v2") => hpa::check(document, object, template),
         ("HorizontalPodAutoscaler", version) => hpa::of_another_version(object, version),
+        ("WatermarkPodAutoscaler", _) => watermark::check(document, object, template),
         ("DatadogMetric", _) => datadog_metric::check(document, object, variables),
         _ => Vec::new(),
     }

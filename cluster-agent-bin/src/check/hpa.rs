@@ -1,17 +1,12 @@
 //! A HorizontalPodAutoscaler and its external metrics.
 
-use std::error::Error;
-
-use datadog_query::parse;
-use k8s_adapter::{
-    Asked, Autoscaler, InvalidAutoscaler, InvalidField, demands_of, is_of_keda, wishes_of,
-};
+use k8s_adapter::{Autoscaler, InvalidAutoscaler, InvalidField, demands_of, is_of_keda, wishes_of};
 use k8s_openapi::api::autoscaling::v2::{
     ExternalMetricSource, HorizontalPodAutoscaler, MetricSpec,
 };
 use metrics_store::{Template, Wishes};
 
-use super::{Document, Finding, Object, Place, Told, named, unknown::unknown};
+use super::{Document, Finding, Object, Place, Told, asks, named, unknown::unknown};
 
 pub(super) fn check(document: &Document<'_>, object: &Object, template: Template) -> Vec<Finding> {
     let named = named(&object.value);
@@ -133,7 +128,7 @@ fn of_metric(
     let of_metric = refused(&metric.type_, external)
         .into_iter()
         .map(|why| Told::Mistake(format!("{name}: {why}")))
-        .chain(asked(&alone, name, template));
+        .chain(asks::told(&demands_of(&alone, Wishes::PREFIX), template));
     told.extend(of_metric.map(Of::Metric));
     told
 }
@@ -169,31 +164,4 @@ fn refused(type_: &str, external: &ExternalMetricSource) -> Vec<String> {
         ));
     }
     refused
-}
-
-/// What Datadog is asked, by the rules that the agent itself goes by.
-fn asked(alone: &HorizontalPodAutoscaler, name: &str, template: Template) -> Vec<Told> {
-    let Asked {
-        demands, problems, ..
-    } = demands_of(alone, Wishes::PREFIX);
-    let mistake =
-        |why: &(dyn Error + 'static)| Told::Mistake(format!("{name}: {}", crate::chain(why)));
-    let mut told: Vec<_> = problems
-        .iter()
-        .map(|problem| mistake(&problem.why))
-        .collect();
-    for demand in demands {
-        match template.query(&demand.metric) {
-            Err(why) => told.push(mistake(&why)),
-            Ok(query) => {
-                let warnings = parse(query.text()).map(|parsed| parsed.warnings);
-                let warnings = warnings.unwrap_or_default().into_iter();
-                told.extend(
-                    warnings.map(|warning| Told::Warning(format!("{name}: {}", warning.message))),
-                );
-                told.push(Told::Asks(query));
-            }
-        }
-    }
-    told
 }

@@ -32,6 +32,9 @@ struct Metric {
 #[derive(Deserialize)]
 struct External {
     metric: Option<Identifier>,
+    /// Where a WatermarkPodAutoscaler has it.
+    #[serde(rename = "metricName")]
+    metric_name: Option<Spanned<IgnoredAny>>,
 }
 
 #[derive(Deserialize)]
@@ -105,7 +108,9 @@ impl Object {
     pub(super) fn metric(&self, document: &Document<'_>, index: usize) -> Place {
         let name = || {
             let metric = self.outline.spec.as_ref()?.metrics.as_ref()?.get(index)?;
-            let name = metric.external.as_ref()?.metric.as_ref()?.name.as_ref()?;
+            let external = metric.external.as_ref()?;
+            let name = || external.metric.as_ref()?.name.as_ref();
+            let name = name().or(external.metric_name.as_ref())?;
             Some(document.place(name.referenced))
         };
         name().unwrap_or(self.begin)

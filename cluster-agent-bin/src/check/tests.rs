@@ -91,6 +91,37 @@ spec:
 }
 
 #[test]
+fn a_watermark_pod_autoscaler_is_checked_as_an_autoscaler() {
+    let text = r#"apiVersion: datadoghq.com/v1alpha1
+kind: WatermarkPodAutoscaler
+metadata:
+  name: web
+  namespace: shop
+  annotations: {external-metrics.datadoghq.com/hold: ten minutes}
+spec:
+  metrics:
+    - type: External
+      external:
+        metricName: queue.depth
+        metricSelector: {matchLabels: {queue: mail}}
+        highWatermark: "9"
+    - type: External
+      external: {metricName: queue-depth}
+    - type: External
+      external: {highWatermark: "9"}
+"#;
+    assert_eq!(
+        told(text),
+        [
+            "1:1: mistake: WatermarkPodAutoscaler shop/web: the annotation external-metrics.datadoghq.com/hold: it is `ten minutes`: write a span of time such as 90s or 10m, a day at most",
+            "11:21: ok: WatermarkPodAutoscaler shop/web: avg:queue.depth{queue:mail}.rollup(30)",
+            "15:30: mistake: WatermarkPodAutoscaler shop/web: queue-depth: a metric name holds letters, digits, `_` and `.`, not '-'",
+            "1:1: mistake: WatermarkPodAutoscaler shop/web: spec.metrics[2].external: `` is no metric name: it is empty",
+        ]
+    );
+}
+
+#[test]
 fn a_wish_that_nobody_understands_is_a_mistake_of_the_autoscaler() {
     let text = r#"apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
