@@ -1,10 +1,14 @@
 //! From what Kubernetes asks to what Datadog is asked.
 
+use std::sync::Arc;
+
 use datadog_query::{
     Aggregator, InvalidMetricName, InvalidTag, MetricName, Query, Rollup, Scope, TagFilter,
 };
-use provider_api::{Condition, ExternalMetric, Requirement};
+use provider_api::{Condition, ExternalMetric, Namespace, Requirement};
 use time::Duration;
+
+use crate::{InvalidReference, MetricReference};
 
 /// How a query is built from a metric's name and selector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +85,37 @@ pub enum Inexpressible {
     /// The selector compares numbers, and Datadog's scopes do not.
     #[error("Datadog's tags cannot be compared as numbers, as the selector's `{0}` wants")]
     Comparison(String),
+    /// The name begins as a reference to a DatadogMetric, and is none.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    /// The name refers to a DatadogMetric, and this server reads none.
+    #[error(
+        "{} is read only where DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD is true", .0.object()
+    )]
+    NotRead(MetricReference),
+    /// The name refers to a DatadogMetric of another namespace, which is forbidden.
+    #[error(
+        "{} is of another namespace, and an autoscaler in namespace {namespace} reads those of its own: make one \
+         there, or set DD_EXTERNAL_METRICS_PROVIDER_CROSS_NAMESPACE to true",
+        .reference.object()
+    )]
+    OtherNamespace {
+        /// The reference.
+        reference: MetricReference,
+        /// The namespace in which it is asked for.
+        namespace: Namespace,
+    },
+    /// The name refers to a DatadogMetric that is not there.
+    #[error("{} does not exist", .0.object())]
+    Undefined(MetricReference),
+    /// The DatadogMetric has no query that could be asked.
+    #[error("{}: {why}", .reference.object())]
+    Misdefined {
+        /// The reference.
+        reference: MetricReference,
+        /// What is wrong with it.
+        why: Arc<str>,
+    },
 }
 
 #[cfg(test)]
@@ -133,7 +168,7 @@ mod tests {
             refusal,
             "Datadog's tags cannot be compared as numbers, as the selector's `priority>3` wants"
         );
-        let refusal = query("datadogmetric@shop:depth", "").unwrap_err();
+        let refusal = query("queue@shop", "").unwrap_err();
         assert_eq!(
             refusal,
             "a metric name holds letters, digits, `_` and `.`, not '@'"

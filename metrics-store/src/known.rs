@@ -16,30 +16,40 @@ pub(crate) struct Known {
     pub(crate) state: State,
     /// The metrics that mean this query, as they are written.
     pub(crate) metrics: BTreeSet<ExternalMetric>,
-    /// What their policies say of its age; nothing, as long as there are none.
+    /// What they say of its age; nothing, as long as there are none.
     pub(crate) ages: Option<Ages>,
     asked: Option<Asked>,
 }
 
-/// The ages up to which a value counts, among those who read it.
+/// How old a value may be, among those who read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ages {
-    pub(crate) least: Duration,
-    pub(crate) most: Duration,
+    /// The least age up to which it counts.
+    pub(crate) max_age: Duration,
+    /// How far back it is looked for.
+    pub(crate) look_back: Duration,
 }
 
 impl Ages {
-    pub(crate) fn of(age: Duration) -> Self {
+    /// It counts up to this age, and is looked for as far back at least.
+    pub(crate) fn of(max_age: Duration) -> Self {
         Self {
-            least: age,
-            most: age,
+            max_age,
+            look_back: max_age,
         }
     }
 
-    pub(crate) fn and(self, age: Duration) -> Self {
+    pub(crate) fn looking_back(self, look_back: Duration) -> Self {
         Self {
-            least: self.least.min(age),
-            most: self.most.max(age),
+            look_back: self.look_back.max(look_back),
+            ..self
+        }
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            max_age: self.max_age.min(other.max_age),
+            look_back: self.look_back.max(other.look_back),
         }
     }
 }
@@ -118,7 +128,7 @@ impl Known {
     ) -> Wanted<'a> {
         let ages = self.ages.unwrap_or(Ages::of(life.max_age));
         let life = Life {
-            max_age: ages.least,
+            max_age: ages.max_age,
             ..life
         };
         let wanted = |travel, due, deadline| Wanted {
@@ -126,7 +136,7 @@ impl Known {
             travel,
             due,
             deadline,
-            look_back: ages.most,
+            look_back: ages.look_back,
         };
         let Some(asked) = self.asked else {
             return wanted(Travel::Together, now, None);

@@ -34,6 +34,7 @@
 //! The crate does no IO, knows no clock and never awaits.
 
 mod capitals;
+mod definition;
 mod demand;
 mod existence;
 mod key;
@@ -42,7 +43,9 @@ mod ledger;
 mod plan;
 mod policy;
 mod reason;
+mod reference;
 mod sample;
+mod standing;
 mod state;
 mod store;
 mod unready;
@@ -50,6 +53,7 @@ mod wishes;
 mod word;
 
 pub use crate::{
+    definition::{Definition, Namespaces},
     demand::{Inexpressible, Template},
     existence::Existence,
     key::Key,
@@ -57,7 +61,9 @@ pub use crate::{
     plan::{Call, Next, Plan, Round, Strain},
     policy::{Origin, Policy, Reading},
     reason::{Reason, UnknownReason},
+    reference::{InvalidReference, MetricReference},
     sample::Sample,
+    standing::{Standing, Subject},
     state::{Apart, Cause, State},
     store::Store,
     unready::Unready,

@@ -88,6 +88,11 @@ impl State {
         }
     }
 
+    /// Whether Datadog has not answered yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting)
+    }
+
     /// Why the last answer had no value.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
@@ -121,7 +126,7 @@ impl State {
 
     /// Whether it says nothing of `now`, neither by a value up to `max_age` old nor by a
     /// reason for having none.
-    pub(crate) fn is_waiting(&self, max_age: Duration, now: OffsetDateTime) -> bool {
+    pub(crate) fn says_nothing(&self, max_age: Duration, now: OffsetDateTime) -> bool {
         let is_young = self.last().is_some_and(|last| last.age(now) <= max_age);
         !is_young
             && matches!(

@@ -12,8 +12,8 @@ use provider_api::{
 use time::OffsetDateTime;
 
 use crate::{
-    Answer, Inexpressible, Key, Ledger, Next, Plan, Policy, Reading, Round, Template, Told, Turn,
-    Unready, Wishes, Word,
+    Answer, Definition, Inexpressible, Key, Ledger, MetricReference, Namespaces, Next, Plan,
+    Policy, Reading, Round, Standing, Template, Told, Turn, Unready, Wishes, Word,
 };
 
 /// A [`Ledger`] that many threads share: requests read it, the refresh and the
@@ -31,6 +31,13 @@ impl Store {
             ledger: Arc::new(RwLock::new(Ledger::new(template, policy))),
             clock,
         }
+    }
+
+    /// The same store, which answers with the `DatadogMetric`s of these namespaces too.
+    #[must_use]
+    pub fn with_definitions(self, from: Namespaces) -> Self {
+        self.ledger.write().read_definitions(from);
+        self
     }
 
     /// See [`Ledger::demand`].
@@ -54,6 +61,26 @@ impl Store {
     /// See [`Ledger::is_synced`].
     pub fn is_synced(&self) -> bool {
         self.ledger.read().is_synced()
+    }
+
+    /// See [`Ledger::define`].
+    pub fn define(&self, reference: &MetricReference, definition: Definition) -> bool {
+        self.ledger.write().define(reference, definition)
+    }
+
+    /// See [`Ledger::undefine`].
+    pub fn undefine(&self, reference: &MetricReference) {
+        self.ledger.write().undefine(reference);
+    }
+
+    /// See [`Ledger::defined`].
+    pub fn defined(&self) {
+        self.ledger.write().defined();
+    }
+
+    /// See [`Ledger::is_defined`].
+    pub fn is_defined(&self) -> bool {
+        self.ledger.read().is_defined()
     }
 
     /// See [`Ledger::queries`].
@@ -110,6 +137,11 @@ impl Store {
     /// See [`Ledger::words`].
     pub fn words(&self, now: OffsetDateTime) -> Vec<Word> {
         self.ledger.read().words(now)
+    }
+
+    /// See [`Ledger::standings`].
+    pub fn standings(&self, now: OffsetDateTime) -> Vec<Standing> {
+        self.ledger.read().standings(now)
     }
 
     /// See [`Ledger::read`].

@@ -5,7 +5,7 @@ use datadog_query::Query;
 use provider_api::{ExternalMetric, MetricName, Refusal};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{Cause, Inexpressible, Sample};
+use crate::{Cause, Inexpressible, MetricReference, Sample};
 
 /// Why there is no value to serve.
 #[derive(Clone, Debug)]
@@ -13,6 +13,9 @@ pub enum Unready {
     /// The first list of autoscalers has not arrived, so nobody knows yet whether
     /// the metric is wanted.
     NotSynced,
+    /// The first list of `DatadogMetric`s has not arrived, so nobody knows yet what this one
+    /// says.
+    NotDefined(MetricReference),
     /// No autoscaler asks for it.
     NotDemanded,
     /// Autoscalers ask for several metrics, of these names, by the same request.
@@ -51,6 +54,9 @@ impl Unready {
             Self::NotSynced => Refusal::NotReady(format!(
                 "external metric {metric}: the autoscalers of the cluster have not been read yet, ask again in a few seconds"
             )),
+            Self::NotDefined(_) => Refusal::NotReady(format!(
+                "external metric {metric}: the DatadogMetrics of the cluster have not been read yet, ask again in a few seconds"
+            )),
             Self::NotDemanded => Refusal::Unknown(format!(
                 "external metric {metric}: no HorizontalPodAutoscaler in namespace {} asks for this name and selector, and only what one asks for is fetched",
                 metric.namespace()
@@ -64,6 +70,9 @@ impl Unready {
                     .collect::<Vec<_>>()
                     .join(" and "),
             )),
+            Self::Inexpressible(why @ Inexpressible::Undefined(_)) => {
+                Refusal::Unknown(format!("external metric {metric}: {why}"))
+            }
             Self::Inexpressible(why) => Refusal::BadRequest(format!(
                 "external metric {metric} cannot be asked of Datadog: {why}"
             )),

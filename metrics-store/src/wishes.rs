@@ -97,6 +97,19 @@ impl Wishes {
         }
         (wishes, invalid)
     }
+
+    /// What an object wishes that asks for a metric whose definition wishes `general` things:
+    /// its own count first.
+    pub(crate) fn over(&self, general: &Self) -> Self {
+        Self {
+            max_age: self.max_age.or(general.max_age),
+            hold: self.hold.or(general.hold),
+            on_error: self.on_error.or(general.on_error),
+            on_no_data: self.on_no_data.or(general.on_no_data),
+            at_zero: self.at_zero.or(general.at_zero),
+            is_at_zero: self.is_at_zero,
+        }
+    }
 }
 
 fn time(text: &str) -> Result<Duration, Unwishable> {

@@ -92,7 +92,12 @@ fn health(word: &Word, reading: Result<Reading, Unready>) -> Option<Health> {
             ..
         }) => Health::Served,
         Ok(_) => Health::Held { why: why() },
-        Err(Unready::Waiting(_) | Unready::NotSynced | Unready::NotDemanded) => return None,
+        Err(
+            Unready::Waiting(_)
+            | Unready::NotSynced
+            | Unready::NotDefined(_)
+            | Unready::NotDemanded,
+        ) => return None,
         Err(unready) => Health::Failing {
             why: unready.refusal(&word.metric).to_string(),
         },

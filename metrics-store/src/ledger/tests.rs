@@ -1,17 +1,16 @@
-use std::{num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
 
-use datadog_query::{Aggregator, Answers, BatchLimits, Budget, Error, Rollup};
-use proptest::prelude::*;
+use datadog_query::{Aggregator, Answers, BatchLimits, Budget, Error, NoValue, Point, Rollup};
 use time::{Duration, macros::datetime};
 
 use super::*;
-use crate::{Origin, Word};
+use crate::{Origin, Plan, Sample, Told, Word};
 
-fn at(seconds: i64) -> OffsetDateTime {
+pub(super) fn at(seconds: i64) -> OffsetDateTime {
     datetime!(2026-01-02 03:00 UTC) + Duration::seconds(seconds)
 }
 
-fn metric(text: &str) -> ExternalMetric {
+pub(super) fn metric(text: &str) -> ExternalMetric {
     let (namespace, name) = text.split_once('/').unwrap();
     ExternalMetric::new(
         namespace.parse().unwrap(),
@@ -20,7 +19,7 @@ fn metric(text: &str) -> ExternalMetric {
     )
 }
 
-fn hpa(text: &str) -> ObjectReference {
+pub(super) fn hpa(text: &str) -> ObjectReference {
     let (namespace, name) = text.split_once('/').unwrap();
     ObjectReference {
         kind: "HorizontalPodAutoscaler".into(),
@@ -29,18 +28,18 @@ fn hpa(text: &str) -> ObjectReference {
     }
 }
 
-fn key(asker: &str, asked: &str) -> Key {
+pub(super) fn key(asker: &str, asked: &str) -> Key {
     Key {
         asker: hpa(asker),
         metric: metric(asked),
     }
 }
 
-fn query(name: &str) -> Query {
+pub(super) fn query(name: &str) -> Query {
     Query::written(&format!("avg:{name}{{app:web}}.rollup(30)")).unwrap()
 }
 
-fn value(value: f64, seconds: i64) -> Answer {
+pub(super) fn value(value: f64, seconds: i64) -> Answer {
     Answer::Value(Point {
         time: at(seconds),
         value,
@@ -48,7 +47,7 @@ fn value(value: f64, seconds: i64) -> Answer {
 }
 
 /// A synced ledger that keeps values for 120 s.
-fn ledger() -> Ledger {
+pub(super) fn ledger() -> Ledger {
     let rollup = Rollup(NonZeroU32::new(30).unwrap());
     let policy = Policy::up_to(Duration::seconds(120), Duration::seconds(30));
     let mut ledger = Ledger::new(
@@ -63,18 +62,22 @@ fn ledger() -> Ledger {
 }
 
 impl Ledger {
-    fn demanding(mut self, asker: &str, asked: &str) -> Self {
+    pub(super) fn demanding(mut self, asker: &str, asked: &str) -> Self {
         self.demand(key(asker, asked), &Wishes::default()).unwrap();
         self
     }
 
-    fn recorded(mut self, name: &str, answer: Answer, seconds: i64) -> Self {
+    pub(super) fn recorded(mut self, name: &str, answer: Answer, seconds: i64) -> Self {
         self.record(&query(name), answer, at(seconds));
         self
     }
 
     /// What an HPA reads: the value and its time, or the message.
-    fn told(&self, asked: &str, seconds: i64) -> Result<(String, OffsetDateTime), String> {
+    pub(super) fn told(
+        &self,
+        asked: &str,
+        seconds: i64,
+    ) -> Result<(String, OffsetDateTime), String> {
         let metric = metric(asked);
         let Reading { sample, .. } = self
             .read(&metric, at(seconds))
@@ -446,65 +449,4 @@ fn a_number_that_kubernetes_would_misread_is_no_value() {
         refusal.starts_with("avg:rps{app:web}.rollup(30): "),
         "{refusal}"
     );
-}
-
-#[derive(Clone, Debug)]
-enum Event {
-    Demand(u8, u8),
-    Withdraw(u8, u8),
-    Value(u8, i64),
-    Missing(u8),
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        (0..3u8, 0..3u8).prop_map(|(asker, asked)| Event::Demand(asker, asked)),
-        (0..3u8, 0..3u8).prop_map(|(asker, asked)| Event::Withdraw(asker, asked)),
-        (0..3u8, 0..1000i64).prop_map(|(asked, value)| Event::Value(asked, value)),
-        (0..3u8).prop_map(Event::Missing),
-    ]
-}
-
-proptest! {
-    /// The ledger against a list of demands and the last value of each name.
-    #[test]
-    fn only_what_is_demanded_is_known_and_the_last_value_is_the_one_served(
-        events in prop::collection::vec((event(), 0..40i64), 0..60)
-    ) {
-        let mut ledger = ledger();
-        let mut demands = BTreeSet::new();
-        let mut values: HashMap<u8, (i64, i64)> = HashMap::new();
-        let mut now = 0;
-        for (event, passed) in events {
-            now += passed;
-            match event {
-                Event::Demand(asker, asked) => {
-                    demands.insert((asker, asked));
-                    ledger.demand(key(&format!("shop/{asker}"), &format!("shop/m{asked}")), &Wishes::default()).unwrap();
-                }
-                Event::Withdraw(asker, asked) => {
-                    demands.remove(&(asker, asked));
-                    ledger.withdraw(&key(&format!("shop/{asker}"), &format!("shop/m{asked}")));
-                }
-                Event::Value(asked, number) => {
-                    values.insert(asked, (number, now));
-                    ledger.record(&query(&format!("m{asked}")), value(number as f64, now), at(now));
-                }
-                Event::Missing(asked) => {
-                    ledger.record(&query(&format!("m{asked}")), Answer::UnknownMetric, at(now));
-                }
-            }
-            let demanded: BTreeSet<u8> = demands.iter().map(|(_, asked)| *asked).collect();
-            values.retain(|asked, _| demanded.contains(asked));
-            for asked in 0..3 {
-                let served = ledger.told(&format!("shop/m{asked}"), now).ok();
-                let expected = values.get(&asked).filter(|(_, time)| now - time <= 120);
-                let expected = expected.map(|(number, time)| (number.to_string(), at(*time)));
-                // Quantities print thousands with a suffix.
-                let expected = expected.map(|(number, time)| (number.replace("1000", "1k"), time));
-                prop_assert_eq!(served, expected);
-            }
-            prop_assert_eq!(ledger.queries().len(), demanded.len());
-        }
-    }
 }

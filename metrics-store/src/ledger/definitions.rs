@@ -1,0 +1,343 @@
+//! The DatadogMetrics to which metrics refer.
+
+use std::collections::BTreeSet;
+
+use datadog_query::Query;
+use provider_api::ExternalMetric;
+
+use super::{Demanded, Ledger};
+use crate::{Definition, Inexpressible, MetricReference, Namespaces};
+
+/// One DatadogMetric: what it says, where it is there, and which metrics refer to it.
+#[derive(Debug, Default)]
+pub(super) struct Defined {
+    pub(super) definition: Option<Definition>,
+    pub(super) metrics: BTreeSet<ExternalMetric>,
+}
+
+impl Ledger {
+    /// Metrics may refer to the DatadogMetrics of these namespaces from now on; before that,
+    /// to none. It is said before anybody asks for a metric.
+    pub fn read_definitions(&mut self, from: Namespaces) {
+        self.from = Some(from);
+    }
+
+    /// A DatadogMetric says this from now on, and each metric that refers to it means its
+    /// query. Tells whether Datadog has yet to be asked for that.
+    pub fn define(&mut self, reference: &MetricReference, definition: Definition) -> bool {
+        let defined = self.definitions.entry(reference.clone()).or_default();
+        if defined.definition.as_ref() == Some(&definition) {
+            return false;
+        }
+        defined.definition = Some(definition);
+        self.follow(reference)
+    }
+
+    /// A DatadogMetric is not there any longer.
+    pub fn undefine(&mut self, reference: &MetricReference) {
+        if let Some(defined) = self.definitions.get_mut(reference) {
+            defined.definition = None;
+            self.follow(reference);
+            self.forget_if_unused(reference);
+        }
+    }
+
+    /// All DatadogMetrics of the cluster are known: from now on one that is not there is
+    /// refused as missing.
+    pub fn defined(&mut self) {
+        self.defined = true;
+    }
+
+    /// Whether all DatadogMetrics of the cluster are known.
+    pub fn is_defined(&self) -> bool {
+        self.defined
+    }
+
+    /// What a metric refers to, where it does.
+    pub(super) fn reference(
+        &self,
+        metric: &ExternalMetric,
+    ) -> Result<Option<MetricReference>, Inexpressible> {
+        let reference = MetricReference::in_name(metric.name()).transpose()?;
+        if let Some(reference) = &reference {
+            let from = self
+                .from
+                .ok_or_else(|| Inexpressible::NotRead(reference.clone()))?;
+            from.allow(reference, metric.namespace())?;
+        }
+        Ok(reference)
+    }
+
+    /// What is asked for whatever refers to this.
+    pub(super) fn meant(&self, reference: &MetricReference) -> Result<Query, Inexpressible> {
+        let defined = self.definitions.get(reference);
+        let Some(definition) = defined.and_then(|defined| defined.definition.as_ref()) else {
+            return Err(Inexpressible::Undefined(reference.clone()));
+        };
+        definition
+            .query
+            .clone()
+            .map_err(|why| Inexpressible::Misdefined {
+                reference: reference.clone(),
+                why,
+            })
+    }
+
+    /// The definition of what is demanded.
+    pub(super) fn definition(&self, demanded: &Demanded) -> Option<&Definition> {
+        let defined = self.definitions.get(demanded.reference.as_ref()?)?;
+        defined.definition.as_ref()
+    }
+
+    /// A metric that referred to this is demanded no longer.
+    pub(super) fn refers_no_longer(
+        &mut self,
+        metric: &ExternalMetric,
+        reference: &MetricReference,
+    ) {
+        if let Some(defined) = self.definitions.get_mut(reference) {
+            defined.metrics.remove(metric);
+            self.forget_if_unused(reference);
+        }
+    }
+
+    fn forget_if_unused(&mut self, reference: &MetricReference) {
+        let defined = self.definitions.get(reference);
+        if defined.is_some_and(|it| it.definition.is_none() && it.metrics.is_empty()) {
+            self.definitions.remove(reference);
+        }
+    }
+
+    /// The metrics that refer to this mean what it says now. Tells whether Datadog has yet
+    /// to be asked for it.
+    fn follow(&mut self, reference: &MetricReference) -> bool {
+        let defined = self.definitions.get(reference);
+        let metrics = defined.map(|defined| defined.metrics.clone());
+        let query = self.meant(reference);
+        let mut is_new = false;
+        for metric in metrics.into_iter().flatten() {
+            let demanded = self.demanded.get(&metric);
+            if demanded.is_some_and(|demanded| demanded.query != query) {
+                self.detach(&metric);
+                if let Some(demanded) = self.demanded.get_mut(&metric) {
+                    demanded.query = query.clone();
+                }
+                is_new |= self.attach(&metric);
+            }
+            self.agree(&metric);
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+
+    use super::*;
+    use crate::{
+        Wishes,
+        ledger::tests::{at, hpa, key, ledger, metric, query, value},
+    };
+
+    const DEPTH: &str = "shop/datadogmetric@shop:depth";
+
+    fn reference() -> MetricReference {
+        MetricReference::new("shop", "depth").unwrap()
+    }
+
+    fn meaning(name: &str) -> Definition {
+        Definition {
+            query: Ok(query(name)),
+            wishes: Wishes::default(),
+            max_age: None,
+            window: None,
+        }
+    }
+
+    /// A ledger in which an HPA asks for a DatadogMetric, of which nothing is known yet.
+    fn referring() -> Ledger {
+        let mut ledger = ledger();
+        ledger.read_definitions(Namespaces::Any);
+        let demand = ledger.demand(key("shop/web", DEPTH), &Wishes::default());
+        assert_eq!(demand, Ok(false));
+        ledger
+    }
+
+    #[test]
+    fn a_datadogmetric_is_not_called_missing_before_all_are_known() {
+        let mut ledger = referring();
+        assert_eq!(
+            ledger.told(DEPTH, 0),
+            Err("external metric shop/datadogmetric@shop:depth{app=web}: the DatadogMetrics of the cluster have not \
+                 been read yet, ask again in a few seconds"
+                .to_owned())
+        );
+        assert_eq!(ledger.waiting(at(0)), 1);
+        ledger.defined();
+        let missing = "external metric shop/datadogmetric@shop:depth{app=web}: DatadogMetric shop/depth does not exist";
+        assert_eq!(ledger.told(DEPTH, 0), Err(missing.to_owned()));
+        assert_eq!(ledger.waiting(at(0)), 0);
+        assert_eq!(
+            ledger.demand(key("shop/api", DEPTH), &Wishes::default()),
+            Err(Inexpressible::Undefined(reference()))
+        );
+    }
+
+    #[test]
+    fn a_metric_follows_its_definition_and_a_value_of_the_question_before_is_not_served() {
+        let mut ledger = referring();
+        assert!(ledger.define(&reference(), meaning("m1")));
+        assert!(!ledger.define(&reference(), meaning("m1")));
+        let mut ledger = ledger.recorded("m1", value(3.0, 0), 1);
+        assert_eq!(ledger.told(DEPTH, 1), Ok(("3".to_owned(), at(0))));
+
+        assert!(ledger.define(&reference(), meaning("m2")));
+        assert_eq!(ledger.queries(), [query("m2")]);
+        let waiting = "external metric shop/datadogmetric@shop:depth{app=web}: Datadog has not answered \
+                       avg:m2{app:web}.rollup(30) yet, ask again in a few seconds";
+        assert_eq!(ledger.told(DEPTH, 1), Err(waiting.to_owned()));
+        // What somebody else asks for by its name is known already.
+        ledger
+            .demand(key("shop/web", "shop/m3"), &Wishes::default())
+            .unwrap();
+        let mut ledger = ledger.recorded("m3", value(4.0, 0), 1);
+        assert!(!ledger.define(&reference(), meaning("m3")));
+        assert_eq!(ledger.told(DEPTH, 1), Ok(("4".to_owned(), at(0))));
+
+        ledger.undefine(&reference());
+        ledger.defined();
+        let missing = ledger.told(DEPTH, 1).unwrap_err();
+        assert!(
+            missing.ends_with("DatadogMetric shop/depth does not exist"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn a_definition_without_a_query_says_what_is_wrong_with_it() {
+        let mut ledger = referring();
+        let definition = Definition {
+            query: Err("spec.query is empty".into()),
+            ..meaning("m1")
+        };
+        assert!(!ledger.define(&reference(), definition));
+        assert_eq!(
+            ledger.told(DEPTH, 0),
+            Err("external metric shop/datadogmetric@shop:depth{app=web} cannot be asked of Datadog: DatadogMetric \
+                 shop/depth: spec.query is empty"
+                .to_owned())
+        );
+    }
+
+    #[test]
+    fn without_datadogmetrics_a_reference_is_refused_and_told_what_turns_them_on() {
+        let mut ledger = ledger();
+        let refused = ledger.demand(key("shop/web", DEPTH), &Wishes::default());
+        assert_eq!(
+            refused.map_err(|why| why.to_string()),
+            Err(
+                "DatadogMetric shop/depth is read only where DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD is \
+                 true"
+                    .to_owned()
+            )
+        );
+        ledger.define(&reference(), meaning("m1"));
+        assert_eq!(ledger.queries(), []);
+    }
+
+    #[test]
+    fn a_datadogmetric_of_another_namespace_is_used_only_where_that_is_allowed() {
+        let (asker, asked) = ("web/web", "web/datadogmetric@shop:depth");
+        for from in [Namespaces::Any, Namespaces::Own] {
+            let mut ledger = ledger();
+            ledger.read_definitions(from);
+            ledger.define(&reference(), meaning("m1"));
+            let demand = ledger.demand(key(asker, asked), &Wishes::default());
+            match from {
+                Namespaces::Any => assert_eq!(demand, Ok(true)),
+                Namespaces::Own => assert_eq!(
+                    demand.unwrap_err().to_string(),
+                    "DatadogMetric shop/depth is of another namespace, and an autoscaler in namespace web reads \
+                     those of its own: make one there, or set DD_EXTERNAL_METRICS_PROVIDER_CROSS_NAMESPACE to true"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn a_reference_in_capitals_is_the_same_metric() {
+        let mut ledger = referring();
+        ledger.define(&reference(), meaning("m1"));
+        let capitals = key("shop/api", "shop/DatadogMetric@Shop:depth");
+        assert_eq!(
+            ledger.demand(capitals.clone(), &Wishes::default()),
+            Ok(false)
+        );
+        let mut ledger = ledger.recorded("m1", value(3.0, 0), 1);
+        assert_eq!(ledger.told(DEPTH, 1), Ok(("3".to_owned(), at(0))));
+        let [standing] = &*ledger.standings(at(1)) else {
+            panic!("{:?}", ledger.standings(at(1)))
+        };
+        assert_eq!(standing.askers, [hpa("shop/api"), hpa("shop/web")]);
+        ledger.withdraw(&capitals);
+        ledger.withdraw(&key("shop/web", DEPTH));
+        assert_eq!(ledger.queries(), []);
+    }
+
+    #[test]
+    fn an_autoscaler_wishes_before_the_definition_and_that_before_the_usual() {
+        let minutes = |minutes| Some(Duration::minutes(minutes));
+        let mut ledger = referring();
+        let age = |ledger: &Ledger| {
+            let demanded = &ledger.demanded[&metric(DEPTH)];
+            ledger.policy(demanded).max_age().whole_minutes()
+        };
+        assert_eq!(age(&ledger), 2);
+        let spec = Definition {
+            max_age: minutes(5),
+            ..meaning("m1")
+        };
+        ledger.define(&reference(), spec.clone());
+        assert_eq!(age(&ledger), 5);
+        let mut annotated = spec.clone();
+        annotated.wishes.max_age = minutes(7);
+        ledger.define(&reference(), annotated);
+        assert_eq!(age(&ledger), 7);
+        let own = Wishes {
+            max_age: minutes(9),
+            ..Wishes::default()
+        };
+        ledger.demand(key("shop/web", DEPTH), &own).unwrap();
+        assert_eq!(age(&ledger), 9);
+        // The more careful of two.
+        ledger
+            .demand(key("shop/api", DEPTH), &Wishes::default())
+            .unwrap();
+        assert_eq!(age(&ledger), 7);
+        ledger.define(&reference(), spec);
+        assert_eq!(age(&ledger), 5);
+        ledger.undefine(&reference());
+        assert_eq!(age(&ledger), 2);
+    }
+
+    #[test]
+    fn a_window_only_widens_how_far_back_datadog_is_asked_and_not_beyond_a_day() {
+        let mut ledger = referring();
+        let mut look_back = |window| {
+            let definition = Definition {
+                max_age: Some(Duration::minutes(5)),
+                window,
+                ..meaning("m1")
+            };
+            ledger.define(&reference(), definition);
+            let ages = ledger.known[&query("m1")].ages.unwrap();
+            assert_eq!(ages.max_age, Duration::minutes(5));
+            ages.look_back
+        };
+        assert_eq!(look_back(None), Duration::minutes(5));
+        assert_eq!(look_back(Some(Duration::minutes(1))), Duration::minutes(5));
+        assert_eq!(look_back(Some(Duration::hours(2))), Duration::hours(2));
+        assert_eq!(look_back(Some(Duration::days(9))), Duration::DAY);
+    }
+}

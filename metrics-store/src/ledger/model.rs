@@ -1,0 +1,283 @@
+//! The ledger against a reference that knows no indices: it looks through everything for
+//! every question.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::{
+    tests::{at, hpa, key, ledger, metric, query, value},
+    *,
+};
+use crate::{Definition, Sample, Subject, Told};
+
+/// Two metrics by name, whose queries are the first two, and two by reference.
+const METRICS: [&str; 4] = [
+    "shop/m0",
+    "shop/m1",
+    "shop/datadogmetric@shop:d2",
+    "shop/datadogmetric@other:d3",
+];
+const MAX_AGE: i64 = 120;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Demand(u8, usize),
+    Withdraw(u8, usize),
+    /// The metric by reference means this query, or none.
+    Define(usize, Option<usize>),
+    Undefine(usize),
+    Value(usize, i64),
+    Missing(usize),
+    /// Another replica tells a value of the query, or of one that it does not name.
+    Adopt(usize, Option<usize>, i64, i64),
+    Retract(usize),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let queries = 0..3_usize;
+    prop_oneof![
+        3 => (0..3_u8, 0..4_usize).prop_map(|(asker, asked)| Event::Demand(asker, asked)),
+        2 => (0..3_u8, 0..4_usize).prop_map(|(asker, asked)| Event::Withdraw(asker, asked)),
+        2 => (2..4_usize, prop::option::weighted(0.8, queries.clone()))
+            .prop_map(|(asked, query)| Event::Define(asked, query)),
+        1 => (2..4_usize).prop_map(Event::Undefine),
+        2 => (queries.clone(), 0..900_i64).prop_map(|(query, value)| Event::Value(query, value)),
+        1 => queries.clone().prop_map(Event::Missing),
+        3 => (0..4_usize, prop::option::of(queries), 0..900_i64, -5..200_i64)
+            .prop_map(|(asked, query, value, age)| Event::Adopt(asked, query, value, age)),
+        1 => (0..4_usize).prop_map(Event::Retract),
+    ]
+}
+
+/// What was heard last of a query, and when; and the last value with its time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    at: i64,
+    is_missing: bool,
+    last: Option<(i64, i64)>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Served {
+    Value(i64, i64),
+    Nobody,
+    Inexpressible,
+    Waiting,
+    Refused,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    demands: BTreeSet<(usize, u8)>,
+    definitions: BTreeMap<usize, Option<usize>>,
+    heard: BTreeMap<usize, Heard>,
+    hearsay: BTreeMap<usize, (Option<usize>, i64, i64)>,
+}
+
+impl Model {
+    fn query(&self, asked: usize) -> Option<usize> {
+        match asked {
+            0 | 1 => Some(asked),
+            _ => self.definitions.get(&asked).copied().flatten(),
+        }
+    }
+
+    fn demanded(&self) -> BTreeSet<usize> {
+        self.demands.iter().map(|(asked, _)| *asked).collect()
+    }
+
+    fn queries(&self) -> BTreeSet<usize> {
+        let demanded = self.demanded().into_iter();
+        demanded.filter_map(|asked| self.query(asked)).collect()
+    }
+
+    fn after(&mut self, event: &Event, now: i64) {
+        let before = self.queries();
+        match *event {
+            Event::Demand(asker, asked) => _ = self.demands.insert((asked, asker)),
+            Event::Withdraw(asker, asked) => _ = self.demands.remove(&(asked, asker)),
+            Event::Define(asked, query) => _ = self.definitions.insert(asked, query),
+            Event::Undefine(asked) => _ = self.definitions.remove(&asked),
+            Event::Value(query, value) if before.contains(&query) => {
+                let heard = Heard {
+                    at: now,
+                    is_missing: false,
+                    last: Some((now, value)),
+                };
+                self.heard.insert(query, heard);
+            }
+            Event::Missing(query) if before.contains(&query) => {
+                let heard = self.heard.entry(query).or_default();
+                (heard.at, heard.is_missing) = (now, true);
+            }
+            Event::Value(..) | Event::Missing(_) => {}
+            // What lies a minute ahead is a slip; none of these does.
+            Event::Adopt(asked, query, value, age) => {
+                self.hearsay.insert(asked, (query, value, now - age));
+            }
+            Event::Retract(asked) => _ = self.hearsay.remove(&asked),
+        }
+        let after = self.queries();
+        self.heard
+            .retain(|query, _| before.contains(query) && after.contains(query));
+        for asked in self.demanded() {
+            let (Some(query), Some((of, value, time))) =
+                (self.query(asked), self.hearsay.get(&asked).copied())
+            else {
+                continue;
+            };
+            if of.is_some_and(|of| of != query) {
+                continue;
+            }
+            self.hearsay.remove(&asked);
+            let known = self.heard.get(&query);
+            let is_newer = known.is_none_or(|known| {
+                known.at < time || known.last.is_none_or(|(last, _)| last < time)
+            });
+            if is_newer {
+                let heard = Heard {
+                    at: time,
+                    is_missing: false,
+                    last: Some((time, value)),
+                };
+                self.heard.insert(query, heard);
+            }
+        }
+    }
+
+    fn served(&self, asked: usize, now: i64) -> Served {
+        if !self.demanded().contains(&asked) {
+            return Served::Nobody;
+        }
+        let Some(query) = self.query(asked) else {
+            return Served::Inexpressible;
+        };
+        match self.heard.get(&query) {
+            None => Served::Waiting,
+            Some(Heard {
+                last: Some((time, value)),
+                ..
+            }) if now - time <= MAX_AGE => Served::Value(*value, *time),
+            Some(_) => Served::Refused,
+        }
+    }
+
+    fn waiting(&self, now: i64) -> usize {
+        let says_nothing = |asked: &usize| match self.served(*asked, now) {
+            Served::Waiting => true,
+            Served::Refused => {
+                let heard = self.query(*asked).and_then(|query| self.heard.get(&query));
+                heard.is_some_and(|heard| !heard.is_missing && now - heard.at > MAX_AGE)
+            }
+            _ => false,
+        };
+        self.demanded()
+            .iter()
+            .filter(|asked| says_nothing(asked))
+            .count()
+    }
+}
+
+fn reference(asked: usize) -> MetricReference {
+    let written = metric(METRICS[asked]);
+    MetricReference::in_name(written.name()).unwrap().unwrap()
+}
+
+fn apply(ledger: &mut Ledger, event: &Event, now: i64) {
+    let text = |query: usize| query_of(query).text().into();
+    match *event {
+        Event::Demand(asker, asked) => {
+            let key = key(&format!("shop/{asker}"), METRICS[asked]);
+            _ = ledger.demand(key, &Wishes::default());
+        }
+        Event::Withdraw(asker, asked) => {
+            ledger.withdraw(&key(&format!("shop/{asker}"), METRICS[asked]));
+        }
+        Event::Define(asked, query) => {
+            let definition = Definition {
+                query: query.map(query_of).ok_or("it is empty".into()),
+                wishes: Wishes::default(),
+                max_age: None,
+                window: None,
+            };
+            ledger.define(&reference(asked), definition);
+        }
+        Event::Undefine(asked) => ledger.undefine(&reference(asked)),
+        Event::Value(query, number) => {
+            let answer = value(number as f64, now);
+            ledger.record(&query_of(query), answer, at(now));
+        }
+        Event::Missing(query) => {
+            ledger.record(&query_of(query), Answer::UnknownMetric, at(now));
+        }
+        Event::Adopt(asked, query, number, age) => {
+            let last = Sample {
+                value: number.into(),
+                time: at(now - age),
+            };
+            let told = Told {
+                heard: last.time,
+                last: Some(last),
+                failure: None,
+            };
+            ledger.adopt(&metric(METRICS[asked]), query.map(text), told, at(now));
+        }
+        Event::Retract(asked) => ledger.retract(&metric(METRICS[asked])),
+    }
+}
+
+fn query_of(number: usize) -> Query {
+    query(&format!("m{number}"))
+}
+
+fn served(ledger: &Ledger, asked: usize, now: i64) -> Served {
+    match ledger.read(&metric(METRICS[asked]), at(now)) {
+        Ok(reading) => {
+            let Sample { value, time } = reading.sample;
+            let value = i64::try_from(value.nanos() / 1_000_000_000).unwrap();
+            Served::Value(value, (time - at(0)).whole_seconds())
+        }
+        Err(Unready::NotDemanded) => Served::Nobody,
+        Err(Unready::Inexpressible(_)) => Served::Inexpressible,
+        Err(Unready::Waiting(_)) => Served::Waiting,
+        Err(Unready::Stale { .. } | Unready::Failing { .. }) => Served::Refused,
+        Err(why) => panic!("{why:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn after_any_history_each_metric_has_what_was_heard_last_of_the_query_that_it_means_now(
+        events in prop::collection::vec((event(), 0..60_i64), 0..60)
+    ) {
+        let (mut ledger, mut model, mut now) = (ledger(), Model::default(), 0);
+        ledger.read_definitions(Namespaces::Any);
+        ledger.defined();
+        for (event, passed) in &events {
+            now += passed;
+            apply(&mut ledger, event, now);
+            model.after(event, now);
+            for (asked, name) in METRICS.iter().enumerate() {
+                prop_assert_eq!(served(&ledger, asked, now), model.served(asked, now), "{}", name);
+            }
+            let queries: BTreeSet<_> = ledger.queries().into_iter().collect();
+            prop_assert_eq!(queries, model.queries().into_iter().map(query_of).collect());
+            prop_assert_eq!(ledger.waiting(at(now)), model.waiting(now));
+
+            let standings = ledger.standings(at(now));
+            let defined: BTreeMap<_, _> = standings.into_iter().filter_map(|standing| {
+                let Subject::Definition(reference) = standing.subject else { return None };
+                Some((reference, standing.askers))
+            }).collect();
+            let expected = model.definitions.keys().map(|asked| {
+                let of_it = model.demands.iter().filter(|(other, _)| other == asked);
+                let askers = of_it.map(|(_, asker)| hpa(&format!("shop/{asker}"))).collect();
+                (reference(*asked), askers)
+            });
+            prop_assert_eq!(defined, expected.collect());
+        }
+    }
+}
