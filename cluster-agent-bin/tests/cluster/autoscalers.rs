@@ -1,6 +1,6 @@
 //! What the API server makes of the watch over autoscalers, and of the events on them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use k8s_adapter::{
@@ -10,6 +10,7 @@ use kube_client::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use parking_lot::Mutex;
 use provider_api::ObjectReference;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
@@ -101,7 +102,7 @@ fn autoscalers_of_a_kind_that_is_installed_later_are_read_and_none_is_lost_with_
     cp.start_apiserver();
     cp.kubectl(&["delete", "hpa/web"]).expect_success();
     wait_for(&told, &["- HorizontalPodAutoscaler default/web"]);
-    let told = told.lock().unwrap();
+    let told = told.lock();
     let gone: Vec<_> = told.iter().filter(|line| line.starts_with('-')).collect();
     assert_eq!(gone.len(), 1, "{told:#?}");
     assert!(
@@ -161,7 +162,7 @@ fn kubectl_describe_shows_the_events_of_each_kind_of_autoscaler() {
 fn runtime() -> Runtime {
     // Another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Runtime::new().unwrap()
+    Runtime::new().expect("the machine has threads")
 }
 
 #[expect(
@@ -173,9 +174,12 @@ fn now() -> OffsetDateTime {
 }
 
 async fn client(cp: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(cp.admin()).unwrap();
+    let kubeconfig = Kubeconfig::read_from(cp.admin()).expect("the control plane wrote it");
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    Client::try_from(config.unwrap()).unwrap()
+    let client = config.map(Client::try_from);
+    client
+        .expect("the kubeconfig names a cluster")
+        .expect("and how it is recognized")
 }
 
 /// What the watch tells, as lines.
@@ -190,7 +194,7 @@ fn watching(runtime: &Runtime, cp: &ControlPlane) -> Arc<Mutex<Vec<String>>> {
         };
         let mut watch = Box::pin(watch_autoscalers(client, settings));
         while let Some(watched) = watch.next().await {
-            told.lock().unwrap().extend(of(watched));
+            told.lock().extend(of(watched));
         }
     });
     lines
@@ -218,7 +222,7 @@ fn of(watched: Watched) -> Vec<String> {
 #[track_caller]
 fn wait_for(told: &Mutex<Vec<String>>, begins: &[&str]) {
     eventually(seconds(90), "the watch tells", || {
-        let told = told.lock().unwrap();
+        let told = told.lock();
         match begins
             .iter()
             .all(|begin| told.iter().any(|line| line.starts_with(begin)))
