@@ -31,7 +31,7 @@ pub(crate) const WATERMARK: Kind = Kind {
 };
 
 /// A query that autoscalers ask for by the name of this object.
-#[cfg(feature = "events")]
+#[cfg(any(feature = "datadog-metrics", feature = "events"))]
 pub(crate) const DATADOG_METRIC: Kind = Kind {
     name: "DatadogMetric",
     group: "datadoghq.com",

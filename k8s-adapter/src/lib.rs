@@ -43,6 +43,8 @@
 //!   for, Kubernetes' own and WatermarkPodAutoscalers: `demands_of` one of them, and the
 //!   `Change` of a `DemandIndex`; what `is_of_keda` is left to KEDA. An `Autoscaler` does
 //!   with a reading what the cluster's would.
+//! - feature `datadog-metrics`: `DatadogMetrics` tells what the objects of that kind define,
+//!   and writes their status.
 //! - feature `kept`: `KeptMetrics` keeps what is known of each metric in ConfigMaps, and
 //!   tells every replica what another has written.
 //! - feature `election`: an `Election` says which of several replicas leads.
@@ -57,6 +59,8 @@
 mod api_error;
 #[cfg(feature = "access")]
 mod auth;
+#[cfg(feature = "datadog-metrics")]
+mod datadog_metric;
 #[cfg(feature = "autoscalers")]
 mod demand;
 #[cfg(feature = "election")]
@@ -104,6 +108,12 @@ pub use crate::api_error::ApiError;
 pub use crate::auth::{
     AuthenticationConfig, BearerToken, CaBundle, ClientCertificate, CurrentConfig, FrontProxy,
     InvalidAuthenticationConfig, InvalidCaBundle, RequestHeader, SubjectAccess, keep_current,
+};
+
+#[cfg(feature = "datadog-metrics")]
+pub use crate::datadog_metric::{
+    DatadogMetrics, Defined, DefinitionProblem, Generated, MetricFailure, MetricStanding,
+    MetricsChange, MetricsError, MetricsWatched, MetricsWritten, generated_name,
 };
 
 #[cfg(feature = "election")]

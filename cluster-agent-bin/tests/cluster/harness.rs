@@ -32,10 +32,12 @@ fn the_agents_account_may_do_what_it_must_and_nothing_else() {
         cp.service_account("default", "default"),
     );
 
-    let everywhere: [&str; 5] = [
+    let everywhere: [&str; 7] = [
         "apiservices.apiregistration.k8s.io [] [v1beta1.external.metrics.k8s.io] [get patch]",
+        "datadogmetrics.datadoghq.com/status [] [] [update]",
         "events.events.k8s.io [] [] [create patch]",
         "horizontalpodautoscalers.autoscaling [] [] [list watch]",
+        "watermarkpodautoscalers.datadoghq.com [] [] [list watch]",
         "subjectaccessreviews.authorization.k8s.io [] [] [create]",
         "tokenreviews.authentication.k8s.io [] [] [create]",
     ];
@@ -44,15 +46,18 @@ fn the_agents_account_may_do_what_it_must_and_nothing_else() {
         nth => format!("configmaps [] [datadog-hpa-{nth}] [get patch delete]"),
     };
     let kept: Vec<_> = (1..=8).map(kept).collect();
-    let at_home: [&str; 5] = [
+    let at_home: [&str; 6] = [
         "configmaps [] [] [list watch create]",
+        "datadogmetrics.datadoghq.com [] [] [list watch create delete]",
         "leases.coordination.k8s.io [] [] [create]",
         "leases.coordination.k8s.io [] [datadog-leader-election] [get update]",
         "secrets [] [] [create]",
         "secrets [] [datadog-cluster-agent-certificate] [get update]",
     ];
-    let in_kube_system: [&str; 1] =
-        ["configmaps [] [extension-apiserver-authentication] [get list watch]"];
+    let in_kube_system: [&str; 2] = [
+        "configmaps [] [extension-apiserver-authentication] [get list watch]",
+        "datadogmetrics.datadoghq.com [] [] [list watch]",
+    ];
     let wanted = [(&at_home[..], &kept[..]), (&in_kube_system[..], &[])].map(|(rules, kept)| {
         let rules = everywhere.iter().chain(rules).map(ToString::to_string);
         rules.chain(kept.iter().cloned()).collect::<BTreeSet<_>>()
