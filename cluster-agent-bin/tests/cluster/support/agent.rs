@@ -9,7 +9,7 @@ use super::{ControlPlane, Datadog, eventually, free_ports, http, process::Proces
 
 /// A running `datadog-cluster-agent start`.
 pub(crate) struct Agent {
-    process: Process,
+    pub(crate) process: Process,
     port: u16,
 }
 

@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 5;
 /// A control plane of our own. Its processes are dropped in the order of the fields, so that
 /// none sees the one below it go.
 pub(crate) struct ControlPlane {
-    controller_manager: Option<Process>,
+    pub(crate) controller_manager: Option<Process>,
     apiserver: Option<Process>,
     etcd: Option<Process>,
     pub(super) layout: Layout,

@@ -59,7 +59,7 @@ impl Link {
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let (pick, wire) = (Arc::clone(&pick), Arc::clone(&accepting));
-                thread::spawn(move || wire.carry(near, &*pick));
+                thread::spawn(move || wire.carry(&near, &*pick));
             }
         });
         Self {
@@ -121,13 +121,13 @@ impl Wire {
     }
 
     /// Carries one connection to its end.
-    fn carry(&self, near: TcpStream, pick: &dyn Fn() -> Option<u16>) {
+    fn carry(&self, near: &TcpStream, pick: &dyn Fn() -> Option<u16>) {
         if !self.is_whole() {
             return;
         }
         let far = pick().and_then(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         let Some(far) = far else { return };
-        let ends = [&near, &far].map(|end| end.try_clone().expect("a socket can be shared"));
+        let ends = [near, &far].map(|end| end.try_clone().expect("a socket can be shared"));
         {
             let mut state = self.lock();
             if state.condition == Condition::Severed {
@@ -136,8 +136,8 @@ impl Wire {
             state.open.extend(ends);
         }
         thread::scope(|scope| {
-            scope.spawn(|| self.pass(&near, &far));
-            self.pass(&far, &near);
+            scope.spawn(|| self.pass(near, &far));
+            self.pass(&far, near);
         });
     }
 
