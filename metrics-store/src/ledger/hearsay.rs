@@ -64,3 +64,125 @@ impl Ledger {
         self.hearsay.remove(&in_one_writing(metric.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Answer, Definition, MetricReference, Namespaces, Sample, Wishes, Word,
+        ledger::tests::{at, down, key, ledger, metric, query, value},
+    };
+
+    #[test]
+    fn a_replica_that_is_told_serves_the_value_and_says_the_same_of_what_has_none() {
+        let mut leader = ledger()
+            .demanding("shop/web", "shop/rps")
+            .demanding("shop/web", "shop/gone")
+            .recorded("rps", value(3.0, 0), 30)
+            .recorded("gone", Answer::UnknownMetric, 30);
+        let mut follower = ledger()
+            .demanding("shop/web", "shop/rps")
+            .demanding("shop/web", "shop/gone");
+        for Word { metric, told, .. } in leader.words(at(40)) {
+            follower.adopt(&metric, None, told.unwrap(), at(40));
+        }
+        for name in ["shop/rps", "shop/gone"] {
+            assert_eq!(follower.told(name, 50), leader.told(name, 50), "{name}");
+        }
+        // Whoever has asked later knows better.
+        let old = leader.words(at(40));
+        leader.record(&query("rps"), value(4.0, 60), at(70));
+        for Word { metric, told, .. } in old {
+            leader.adopt(&metric, None, told.unwrap(), at(70));
+        }
+        assert_eq!(leader.told("shop/rps", 70), Ok(("4".to_owned(), at(60))));
+    }
+
+    #[test]
+    fn a_replica_that_does_not_reach_datadog_takes_the_newer_value_of_another() {
+        let mut ledger = ledger()
+            .demanding("shop/web", "shop/rps")
+            .recorded("rps", value(3.0, 0), 30)
+            .recorded("rps", down(), 100);
+        ledger.adopt(&metric("shop/rps"), None, heard(4, 60), at(101));
+        assert_eq!(ledger.told("shop/rps", 101), Ok(("4".to_owned(), at(60))));
+        let older = heard(3, 0);
+        ledger.adopt(&metric("shop/rps"), None, older, at(102));
+        assert_eq!(ledger.told("shop/rps", 102), Ok(("4".to_owned(), at(60))));
+    }
+
+    fn heard(value: i64, second: i64) -> Told {
+        Told {
+            heard: at(second),
+            last: Some(Sample {
+                value: value.into(),
+                time: at(second),
+            }),
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn what_is_told_before_anybody_asks_counts_once_somebody_does() {
+        let mut ledger = ledger();
+        let (asked, gone) = (metric("shop/rps"), metric("shop/gone"));
+        ledger.adopt(&asked, Some(query("rps").text().into()), heard(3, 0), at(1));
+        ledger.adopt(&gone, None, heard(4, 0), at(1));
+        ledger.retract(&gone);
+        let usual = Wishes::default();
+        // There is nothing new to ask Datadog.
+        assert_eq!(
+            ledger.demand(key("shop/web", "shop/rps"), &usual),
+            Ok(false)
+        );
+        assert_eq!(
+            ledger.demand(key("shop/web", "shop/gone"), &usual),
+            Ok(true)
+        );
+        assert_eq!(ledger.told("shop/rps", 50), Ok(("3".to_owned(), at(0))));
+        assert_eq!(ledger.waiting(at(50)), 1);
+        // What was said of it is too old to count.
+        assert_eq!(ledger.waiting(at(121)), 2);
+    }
+
+    #[test]
+    fn what_is_told_of_another_query_or_of_the_future_does_not_count() {
+        let mut ledger = ledger().demanding("shop/web", "shop/rps");
+        let other = Some(query("other").text().into());
+        ledger.adopt(&metric("shop/rps"), other.clone(), heard(3, 0), at(1));
+        ledger.adopt(&metric("shop/rps"), None, heard(4, 62), at(1));
+        ledger.adopt(&metric("shop/late"), other, heard(5, 0), at(1));
+        ledger
+            .demand(key("shop/web", "shop/late"), &Wishes::default())
+            .unwrap();
+        assert_eq!(ledger.waiting(at(1)), 2);
+        ledger.adopt(&metric("shop/rps"), None, heard(6, 61), at(1));
+        assert_eq!(ledger.waiting(at(61)), 1);
+    }
+
+    #[test]
+    fn what_is_told_of_a_definition_that_is_not_heard_of_yet_counts_once_it_is() {
+        let asked = metric("shop/datadogmetric@shop:depth");
+        let reference = MetricReference::new("shop", "depth").unwrap();
+        let meaning = |name: &str| Definition {
+            query: Ok(query(name)),
+            wishes: Wishes::default(),
+            max_age: None,
+            window: None,
+        };
+        let mut ledger = ledger();
+        ledger.read_definitions(Namespaces::Any);
+        let mut ledger = ledger.demanding("shop/web", "shop/datadogmetric@shop:depth");
+        for (name, number) in [("m1", 3), ("m2", 4)] {
+            ledger.adopt(
+                &asked,
+                Some(query(name).text().into()),
+                heard(number, 0),
+                at(1),
+            );
+            assert!(!ledger.define(&reference, meaning(name)), "{name}");
+            let told = ledger.told("shop/datadogmetric@shop:depth", 1);
+            assert_eq!(told, Ok((number.to_string(), at(0))));
+        }
+    }
+}

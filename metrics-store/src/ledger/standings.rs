@@ -99,3 +99,93 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        Answer, Definition, Namespaces, Origin, Reading, Sample, Wishes,
+        ledger::tests::{at, hpa, ledger, query, value},
+    };
+
+    fn reference(name: &str) -> MetricReference {
+        MetricReference::new("shop", name).unwrap()
+    }
+
+    #[test]
+    fn each_definition_and_each_query_by_name_has_its_standing_with_all_who_ask() {
+        let mut ledger = ledger();
+        ledger.read_definitions(Namespaces::Any);
+        ledger.defined();
+        for (name, query) in [
+            ("depth", Ok(query("rps"))),
+            ("idle", Ok(query("rps"))),
+            ("wrong", Err("spec.query is empty".into())),
+        ] {
+            let definition = Definition {
+                query,
+                wishes: Wishes::default(),
+                max_age: None,
+                window: None,
+            };
+            ledger.define(&reference(name), definition);
+        }
+        let ledger = ledger
+            .demanding("shop/web", "shop/rps")
+            .demanding("other/web", "other/rps")
+            .demanding("shop/api", "shop/datadogmetric@shop:depth")
+            .demanding("other/api", "other/datadogmetric@shop:depth")
+            .demanding("shop/web", "shop/gone")
+            .recorded("rps", value(3.0, 0), 30)
+            .recorded("gone", Answer::UnknownMetric, 30);
+
+        let standings = ledger.standings(at(60)).into_iter();
+        let standings: BTreeMap<_, _> = standings.map(|it| (it.subject.clone(), it)).collect();
+        let told = |name: &str| {
+            let words = ledger.words(at(60)).into_iter();
+            let mut told = words.filter(|word| word.metric.name().as_str() == name);
+            told.next().unwrap().told
+        };
+        let expected = |subject: Subject, query, askers: &[&str]| Standing {
+            subject,
+            query,
+            askers: askers.iter().map(|asker| hpa(asker)).collect(),
+            told: None,
+            reading: None,
+        };
+        let measured = Reading {
+            sample: Sample {
+                value: 3.into(),
+                time: at(0),
+            },
+            origin: Origin::Measured,
+        };
+        let name = |name: &str| Subject::Name(name.parse().unwrap());
+        let definition = |name| Subject::Definition(reference(name));
+        let expected = [
+            Standing {
+                told: told("rps"),
+                reading: Some(measured.clone()),
+                ..expected(
+                    definition("depth"),
+                    Ok(query("rps")),
+                    &["other/api", "shop/api"],
+                )
+            },
+            expected(definition("idle"), Ok(query("rps")), &[]),
+            expected(definition("wrong"), Err("spec.query is empty".into()), &[]),
+            Standing {
+                told: told("gone"),
+                ..expected(name("gone"), Ok(query("gone")), &["shop/web"])
+            },
+            Standing {
+                told: told("rps"),
+                reading: Some(measured),
+                ..expected(name("rps"), Ok(query("rps")), &["other/web", "shop/web"])
+            },
+        ];
+        assert_eq!(standings.into_values().collect::<Vec<_>>(), expected);
+    }
+}
