@@ -26,18 +26,23 @@ pub(crate) fn metric(number: usize) -> ExternalMetric {
 }
 
 /// A hundred autoscalers share a namespace.
-fn namespace(number: usize) -> String {
+pub(crate) fn namespace(number: usize) -> String {
     format!("shop-{}", number / 100)
 }
 
-/// A store in which so many autoscalers ask, and nothing is answered yet.
-pub(crate) fn store(autoscalers: usize) -> Store {
+/// A store in which nobody asks.
+pub(crate) fn empty() -> Store {
     let template = Template {
         aggregator: Aggregator::Avg,
         rollup: Rollup(const { NonZeroU32::new(30).expect("not zero") }),
     };
     let policy = Policy::up_to(Duration::seconds(120), Duration::seconds(30));
-    let store = Store::new(template, policy, Arc::new(|| NOW));
+    Store::new(template, policy, Arc::new(|| NOW))
+}
+
+/// A store in which so many autoscalers ask, and nothing is answered yet.
+pub(crate) fn store(autoscalers: usize) -> Store {
+    let store = empty();
     for number in 0..autoscalers {
         let asker = ObjectReference {
             kind: "HorizontalPodAutoscaler".into(),
