@@ -18,7 +18,7 @@ mod tests;
 pub(crate) use self::{
     asking::Asking,
     datadog::Datadog,
-    demanding::Demanding,
+    demanding::{Demanding, ReadMetrics},
     query_variables::NoVariable,
     replicas::{Election, Replicas},
     serving::{Certificate, CertificateFiles, Serving},

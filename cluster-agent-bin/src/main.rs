@@ -4,6 +4,7 @@
 mod check;
 mod command;
 mod config;
+mod definitions;
 mod demands;
 mod demo;
 mod edge;

@@ -41,6 +41,10 @@ impl Readiness {
                 outcome: self.autoscalers_known(),
             },
             Check {
+                name: "datadog-metrics-known",
+                outcome: self.definitions_known(),
+            },
+            Check {
                 name: "metrics-known",
                 outcome: self.metrics_known(),
             },
@@ -53,6 +57,14 @@ impl Readiness {
         match self.store.is_synced() {
             true => Ok(()),
             false => Err("the autoscalers have not been listed yet".to_owned()),
+        }
+    }
+
+    /// The same, of those that refer to a DatadogMetric.
+    fn definitions_known(&self) -> Result<(), String> {
+        match self.store.is_defined() {
+            true => Ok(()),
+            false => Err("the DatadogMetrics have not been listed yet".to_owned()),
         }
     }
 

@@ -23,7 +23,14 @@ use crate::{
     edge::{WallClock, seed},
 };
 
-/// The server as one of several replicas, and whether this one asks Datadog.
+/// What this replica does, now and from now on.
+pub(crate) struct Replica {
+    pub(crate) leadership: watch::Receiver<Leadership>,
+    /// Whether it asks Datadog.
+    pub(crate) asks: watch::Receiver<bool>,
+}
+
+/// The server as one of several replicas, and what this one does.
 ///
 /// # Errors
 /// When no election can be held by these settings.
@@ -35,7 +42,7 @@ pub(crate) fn with_replicas(
     clock: WallClock,
     reach: &Reach,
     shutdown: &Shutdown,
-) -> Result<(MetricsServer, watch::Receiver<bool>), InvalidElection> {
+) -> Result<(MetricsServer, Replica), InvalidElection> {
     let config::Replicas {
         namespace,
         identity,
@@ -113,7 +120,7 @@ pub(crate) fn with_replicas(
             async move { events.run().await }
         })
         .alongside("keeps what is known", {
-            let store = store.clone();
+            let (leadership, store) = (leadership.clone(), store.clone());
             move || {
                 let (kept, store) = (kept.clone(), store.clone());
                 let work = move || {
@@ -123,7 +130,7 @@ pub(crate) fn with_replicas(
                 while_so(leadership.clone(), Leadership::is_leading, work)
             }
         });
-    Ok((server, asks))
+    Ok((server, Replica { leadership, asks }))
 }
 
 /// The leadership of a replica that nobody else is told of.

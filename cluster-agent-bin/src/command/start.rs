@@ -7,8 +7,8 @@ use std::{
 };
 
 use datadog_query::{Client, Exchange, Finding};
-use k8s_adapter::{delegated, watch_autoscalers};
-use metrics_store::{Plan, Store};
+use k8s_adapter::{DatadogMetrics, delegated, watch_autoscalers};
+use metrics_store::{Plan, Store, Wishes};
 use provider_api::{Clock, Server, ServerError, Shutdown};
 use time::Duration;
 use tokio::{sync::Notify, time::timeout};
@@ -17,12 +17,13 @@ use tracing::{error, info, warn};
 use super::Ended;
 use crate::{
     chain,
-    config::{Asking, Config, Demanding, Variables},
+    config::{Asking, Config, Demanding, ReadMetrics, Variables},
+    definitions::Definitions,
     demands,
     edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
     readiness::Readiness,
     refresh::Refresh,
-    replicas::{Reach, while_so, with_replicas},
+    replicas::{Reach, Replica, while_so, with_replicas},
     wiring,
 };
 
@@ -37,10 +38,10 @@ pub(crate) fn run(variables: &Variables) -> Ended {
     for name in &config.ignored {
         warn!("{name} is set, and this version does not know it: it has no effect");
     }
-    block_on(serve(config))?
+    block_on(serve(config, variables.clone()))?
 }
 
-async fn serve(config: Config) -> Ended {
+async fn serve(config: Config, variables: Variables) -> Ended {
     let Config {
         datadog,
         asking:
@@ -52,7 +53,10 @@ async fn serve(config: Config) -> Ended {
                 window,
                 budget,
             },
-        demanding: Demanding { autoscalers },
+        demanding: Demanding {
+            autoscalers,
+            datadog_metrics,
+        },
         server: serving,
         replicas,
         ignored: _,
@@ -67,7 +71,12 @@ async fn serve(config: Config) -> Ended {
     // By a clock that is off, old values would be new.
     let _ = timeout(FIRST_DATES, compare_clocks(&client, clock)).await;
 
-    let store = Store::new(template, policy, Arc::new(clock));
+    let mut store = Store::new(template, policy, Arc::new(clock));
+    match datadog_metrics {
+        Some(ReadMetrics { from, .. }) => store = store.with_definitions(from),
+        // There is nothing to wait for.
+        None => store.defined(),
+    }
     let news = Arc::new(Notify::new());
     let api = wiring::metrics_api(store.clone()).ready_when({
         let readiness = Readiness::new(store.clone(), clock);
@@ -77,8 +86,23 @@ async fn serve(config: Config) -> Ended {
     let server = delegated(api, cluster.clone(), Arc::new(clock));
     let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
     let reach = Reach::default();
-    let (server, asks) =
+    let namespace = replicas.namespace.clone();
+    let (server, Replica { leadership, asks }) =
         with_replicas(server, replicas, &cluster, &store, clock, &reach, &shutdown)?;
+    let server = match datadog_metrics {
+        None => server,
+        Some(ReadMetrics { are_generated, .. }) => {
+            let definitions = Definitions {
+                metrics: DatadogMetrics::new(cluster.clone(), Wishes::PREFIX),
+                store: store.clone(),
+                variables,
+                news: Arc::clone(&news),
+                generated_in: are_generated.then_some(namespace),
+                clock,
+            };
+            definitions.of(server, leadership)
+        }
+    };
 
     info!(datadog = %client.endpoint(), "where the metrics come from");
     let keys = client.clone();

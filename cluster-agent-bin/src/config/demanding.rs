@@ -1,7 +1,7 @@
 //! Which objects ask for metrics.
 
 use k8s_adapter::AutoscalerWatch;
-use metrics_store::Wishes;
+use metrics_store::{Namespaces, Wishes};
 use provider_api::Selector;
 
 use super::Reader;
@@ -10,6 +10,17 @@ use super::Reader;
 #[derive(Debug)]
 pub(crate) struct Demanding {
     pub(crate) autoscalers: AutoscalerWatch,
+    /// Nothing, where DatadogMetrics are not read.
+    pub(crate) datadog_metrics: Option<ReadMetrics>,
+}
+
+/// How DatadogMetrics are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadMetrics {
+    /// Whose an autoscaler may refer to.
+    pub(crate) from: Namespaces,
+    /// Whether there is one for each query that is asked for by a plain name.
+    pub(crate) are_generated: bool,
 }
 
 pub(super) fn demanding(read: &mut Reader<'_>) -> Demanding {
@@ -23,7 +34,20 @@ pub(super) fn demanding(read: &mut Reader<'_>) -> Demanding {
             Selector::everything()
         })
     });
+    let is_read = read.is_on("DD_EXTERNAL_METRICS_PROVIDER_USE_DATADOGMETRIC_CRD", false);
+    let are_generated = read.is_on(
+        "DD_EXTERNAL_METRICS_PROVIDER_ENABLE_DATADOGMETRIC_AUTOGEN",
+        true,
+    );
+    let from = match read.is_on("DD_EXTERNAL_METRICS_PROVIDER_CROSS_NAMESPACE", true) {
+        true => Namespaces::Any,
+        false => Namespaces::Own,
+    };
     Demanding {
+        datadog_metrics: is_read.then_some(ReadMetrics {
+            from,
+            are_generated,
+        }),
         autoscalers: AutoscalerWatch {
             prefix: Wishes::PREFIX,
             watermark: read.is_on("DD_EXTERNAL_METRICS_PROVIDER_WPA_CONTROLLER", false),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 /// The environment, as a value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Variables(BTreeMap<String, String>);
 
 impl Variables {

@@ -1,10 +1,13 @@
 //! Tells each object that asks what became of its metric.
 
-use std::{collections::HashMap, convert::Infallible};
+use std::{
+    collections::{BTreeSet, HashMap},
+    convert::Infallible,
+};
 
 use k8s_adapter::{Demand, Events, Health, turn};
-use metrics_store::{Origin, Reading, Store, Unready, Word};
-use provider_api::{Clock as _, ExternalMetric};
+use metrics_store::{MetricReference, Origin, Reading, Store, Unready, Word};
+use provider_api::{Clock as _, ExternalMetric, ObjectReference};
 use time::{Duration, OffsetDateTime};
 
 use crate::edge::WallClock;
@@ -51,7 +54,7 @@ impl Looks {
                 continue;
             };
             let metric = named(&word.metric);
-            for asker in &word.askers {
+            for asker in &told_of(&word) {
                 let demand = Demand {
                     asker: asker.clone(),
                     metric: word.metric.clone(),
@@ -78,6 +81,13 @@ impl Looks {
         let failure = word.told.as_ref().and_then(|told| told.failure.as_ref());
         failure.is_some_and(|failure| failure.since < self.begun)
     }
+}
+
+/// Those who ask, and the DatadogMetric that they refer to.
+fn told_of(word: &Word) -> BTreeSet<ObjectReference> {
+    let reference = MetricReference::in_name(word.metric.name());
+    let object = reference.and_then(Result::ok).map(|it| it.object());
+    word.askers.iter().cloned().chain(object).collect()
 }
 
 /// How a metric stands whose reading is this; nothing, as long as Datadog has not answered.
@@ -118,7 +128,6 @@ mod tests {
 
     use datadog_query::{Aggregator, Point, Query, Rollup};
     use metrics_store::{Answer, Key, Policy, Template, Wishes};
-    use provider_api::ObjectReference;
     use time::macros::datetime;
 
     use super::*;

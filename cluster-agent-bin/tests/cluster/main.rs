@@ -8,6 +8,7 @@
 mod access;
 mod autoscalers;
 mod custom;
+mod datadog_metrics;
 mod fail_over;
 mod guide;
 mod harness;

@@ -54,7 +54,7 @@ pub(super) fn status(
     now: OffsetDateTime,
 ) -> Option<(Worth, Value)> {
     let is_valid = standing.is_active && standing.value.is_some() && standing.failure.is_none();
-    let failure = standing.failure.as_ref().filter(|_| standing.is_active);
+    let failure = standing.failure.as_ref();
     let measured = standing.value.map(|(_, time)| time);
     let known = [
         Condition::of("Active", standing.is_active, now),
@@ -317,7 +317,7 @@ mod tests {
         let idle = MetricStanding {
             askers: Vec::new(),
             is_active: false,
-            ..failing("NoData")
+            ..standing("7", 90)
         };
         let (_, written) = status(&written, &idle, NOW).unwrap();
         let statuses = ["Active", "Valid", "Updated", "Error"]
