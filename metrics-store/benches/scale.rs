@@ -12,7 +12,7 @@ use std::{
 };
 
 use cluster::{NOW, metric, namespace};
-use datadog_query::Point;
+use datadog_query::{Point, Query};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use metrics_store::{Answer, Definition, Key, MetricReference, Namespaces, Store, Wishes};
 use provider_api::{ExternalMetric, ObjectReference, Selector};
@@ -84,7 +84,6 @@ impl Shape {
     fn demanded(self) -> Store {
         let store = empty();
         demand(&store, self.keys());
-        store.synced();
         store
     }
 
@@ -110,8 +109,8 @@ fn value() -> Answer {
 }
 
 fn empty() -> Store {
-    let store = cluster::empty().with_definitions(Namespaces::Any);
-    let query = datadog_query::Query::written("avg:queue.depth{*}.rollup(30)");
+    let store = cluster::store(0).with_definitions(Namespaces::Any);
+    let query = Query::written("avg:queue.depth{*}.rollup(30)");
     let definition = Definition {
         query: Ok(query.expect("a query")),
         wishes: Wishes::default(),
@@ -179,7 +178,7 @@ fn a_definition_changes(bencher: Bencher<'_, '_>, shape: Shape) {
     let mut number = 0;
     bencher.bench_local(|| {
         number += 1;
-        let query = datadog_query::Query::written(&format!("avg:queue.depth{{version:{number}}}"));
+        let query = Query::written(&format!("avg:queue.depth{{version:{number}}}"));
         let definition = Definition {
             query: Ok(query.expect("a query")),
             wishes: Wishes::default(),

@@ -16,6 +16,7 @@ use std::{
 };
 
 use datadog_query::Query;
+use indexmap::{IndexMap, map};
 use provider_api::{ExternalMetric, ObjectReference};
 use time::{Duration, OffsetDateTime};
 
@@ -50,10 +51,10 @@ pub struct Ledger {
     /// All definitions are known.
     defined: bool,
     /// By the metric as the autoscalers write it.
-    demanded: HashMap<ExternalMetric, Demanded>,
+    demanded: IndexMap<ExternalMetric, Demanded>,
     capitals: Capitals,
-    definitions: HashMap<MetricReference, Defined>,
-    known: HashMap<Query, Known>,
+    definitions: IndexMap<MetricReference, Defined>,
+    known: IndexMap<Query, Known>,
     /// What another replica has told of metrics and counts for none yet.
     hearsay: HashMap<ExternalMetric, Hearsay>,
 }
@@ -68,10 +69,10 @@ impl Ledger {
             from: None,
             synced: false,
             defined: false,
-            demanded: HashMap::new(),
+            demanded: IndexMap::new(),
             capitals: Capitals::default(),
-            definitions: HashMap::new(),
-            known: HashMap::new(),
+            definitions: IndexMap::new(),
+            known: IndexMap::new(),
             hearsay: HashMap::new(),
         }
     }
@@ -139,7 +140,7 @@ impl Ledger {
         }
         self.detach(&metric);
         self.capitals.remove(&metric);
-        let demanded = self.demanded.remove(&metric);
+        let demanded = self.demanded.swap_remove(&metric);
         if let Some(reference) = demanded.and_then(|demanded| demanded.reference) {
             self.refers_no_longer(&metric, &reference);
         }
@@ -303,10 +304,10 @@ impl Ledger {
         let Some(Ok(query)) = demanded.map(|demanded| demanded.query.clone()) else {
             return;
         };
-        if let Entry::Occupied(mut known) = self.known.entry(query.clone()) {
+        if let map::Entry::Occupied(mut known) = self.known.entry(query.clone()) {
             known.get_mut().metrics.remove(metric);
             if known.get().metrics.is_empty() {
-                known.remove();
+                known.swap_remove();
             }
         }
         self.agree_on_age(&query);

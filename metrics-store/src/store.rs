@@ -1,6 +1,11 @@
 //! The one lock, and the provider in front of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    hash::Hash,
+    ops::Range,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use datadog_query::Query;
@@ -136,12 +141,24 @@ impl Store {
 
     /// See [`Ledger::words`].
     pub fn words(&self, now: OffsetDateTime) -> Vec<Word> {
-        self.ledger.read().words(now)
+        let words = self.in_parts(Ledger::metrics, |ledger, places| {
+            ledger.words_at(places, now)
+        });
+        once(words, |word| word.metric.clone())
     }
 
     /// See [`Ledger::standings`].
     pub fn standings(&self, now: OffsetDateTime) -> Vec<Standing> {
-        self.ledger.read().standings(now)
+        let definitions = self.in_parts(Ledger::definitions, |ledger, places| {
+            ledger.definitions_at(places, now)
+        });
+        let queries = self.in_parts(Ledger::questions, |ledger, places| {
+            ledger.queries_at(places, now)
+        });
+        let standings = [definitions, queries].concat();
+        once(standings, |standing| {
+            (standing.subject.clone(), standing.query.clone())
+        })
     }
 
     /// See [`Ledger::read`].
@@ -151,6 +168,42 @@ impl Store {
     pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Reading, Unready> {
         self.ledger.read().read(metric, now)
     }
+}
+
+/// So many things are told before the lock is let go: whoever records an answer waits for
+/// that, and then whoever reads waits for both.
+const AT_ONCE: usize = 512;
+
+impl Store {
+    /// What there is to tell of so many things, part by part.
+    fn in_parts<T>(
+        &self,
+        len: impl Fn(&Ledger) -> usize,
+        part: impl Fn(&Ledger, Range<usize>) -> Vec<T>,
+    ) -> Vec<T> {
+        let len = len(&self.ledger.read());
+        let mut told = Vec::with_capacity(len);
+        for places in parts(len) {
+            let part = part(&self.ledger.read(), places);
+            told.extend(part);
+        }
+        told
+    }
+}
+
+/// So many places, part by part and the last first. What is removed meanwhile leaves its place
+/// to the last one: so nothing is passed over, and some may be met twice. What is new
+/// meanwhile is told the next time.
+fn parts(len: usize) -> impl Iterator<Item = Range<usize>> {
+    let starts = (0..len).step_by(AT_ONCE).rev();
+    starts.map(|start| start..start + AT_ONCE)
+}
+
+/// Each thing once.
+fn once<T, K: Eq + Hash>(mut things: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut before = HashSet::with_capacity(things.len());
+    things.retain(|thing| before.insert(key(thing)));
+    things
 }
 
 #[async_trait]
@@ -195,4 +248,77 @@ fn labels(selector: &Selector) -> BTreeMap<String, String> {
                 _ => None,
             });
     pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use datadog_query::{Aggregator, Rollup};
+    use provider_api::ObjectReference;
+    use time::{Duration, macros::datetime};
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-02 03:00 UTC);
+
+    fn key(number: usize) -> Key {
+        let name = format!("m{number}");
+        Key {
+            asker: ObjectReference {
+                kind: "HorizontalPodAutoscaler".into(),
+                namespace: "shop".into(),
+                name: "web".into(),
+            },
+            metric: ExternalMetric::new(
+                "shop".parse().unwrap(),
+                name.parse().unwrap(),
+                Selector::everything(),
+            ),
+        }
+    }
+
+    fn demanding(metrics: usize) -> Store {
+        let rollup = Rollup(NonZeroU32::new(30).unwrap());
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup,
+        };
+        let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
+        let store = Store::new(template, policy, Arc::new(|| NOW));
+        for number in 0..metrics {
+            store.demand(key(number), &Wishes::default()).unwrap();
+        }
+        store
+    }
+
+    #[test]
+    fn however_many_metrics_there_are_each_has_one_word_and_one_standing() {
+        for metrics in [0, 1, AT_ONCE, AT_ONCE * 2 + 1] {
+            let store = demanding(metrics);
+            let words = store.words(NOW).into_iter().map(|word| word.metric);
+            let expected: HashSet<_> = (0..metrics).map(|number| key(number).metric).collect();
+            assert_eq!(words.collect::<HashSet<_>>(), expected);
+            assert_eq!(store.words(NOW).len(), metrics);
+            assert_eq!(store.standings(NOW).len(), metrics);
+        }
+    }
+
+    #[test]
+    fn what_goes_while_all_is_told_hides_nothing_else() {
+        let metrics = AT_ONCE * 4;
+        let store = demanding(metrics);
+        let mut told = HashSet::new();
+        for (number, places) in parts(metrics).enumerate() {
+            let words = store.ledger.read().words_at(places, NOW);
+            told.extend(words.into_iter().map(|word| word.metric));
+            // One that has been told, or one that has not been.
+            let goes = [metrics - 1, 0, AT_ONCE, metrics - 2][number];
+            store.withdraw(&key(goes));
+        }
+        let stayed = |number: &usize| ![metrics - 1, 0, AT_ONCE, metrics - 2].contains(number);
+        let missed = (0..metrics).filter(stayed);
+        let missed = missed.filter(|number| !told.contains(&key(*number).metric));
+        assert_eq!(missed.collect::<Vec<_>>(), [0_usize; 0]);
+    }
 }

@@ -30,19 +30,14 @@ pub(crate) fn namespace(number: usize) -> String {
     format!("shop-{}", number / 100)
 }
 
-/// A store in which nobody asks.
-pub(crate) fn empty() -> Store {
+/// A store in which so many autoscalers ask, and nothing is answered yet.
+pub(crate) fn store(autoscalers: usize) -> Store {
     let template = Template {
         aggregator: Aggregator::Avg,
         rollup: Rollup(const { NonZeroU32::new(30).expect("not zero") }),
     };
     let policy = Policy::up_to(Duration::seconds(120), Duration::seconds(30));
-    Store::new(template, policy, Arc::new(|| NOW))
-}
-
-/// A store in which so many autoscalers ask, and nothing is answered yet.
-pub(crate) fn store(autoscalers: usize) -> Store {
-    let store = empty();
+    let store = Store::new(template, policy, Arc::new(|| NOW));
     for number in 0..autoscalers {
         let asker = ObjectReference {
             kind: "HorizontalPodAutoscaler".into(),

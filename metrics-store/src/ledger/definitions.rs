@@ -104,7 +104,7 @@ impl Ledger {
     fn forget_if_unused(&mut self, reference: &MetricReference) {
         let defined = self.definitions.get(reference);
         if defined.is_some_and(|it| it.definition.is_none() && it.metrics.is_empty()) {
-            self.definitions.remove(reference);
+            self.definitions.swap_remove(reference);
         }
     }
 

@@ -1,8 +1,9 @@
 //! What there is to tell of each metric.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use datadog_query::Query;
+use indexmap::IndexMap;
 use provider_api::ExternalMetric;
 use time::OffsetDateTime;
 
@@ -26,6 +27,16 @@ impl Ledger {
 
     /// What there is to tell at `now` of every metric that somebody asks for.
     pub fn words(&self, now: OffsetDateTime) -> Vec<Word> {
+        self.words_at(0..self.metrics(), now)
+    }
+
+    /// How many metrics somebody asks for.
+    pub(crate) fn metrics(&self) -> usize {
+        self.demanded.len()
+    }
+
+    /// The words of the metrics in these places.
+    pub(crate) fn words_at(&self, places: Range<usize>, now: OffsetDateTime) -> Vec<Word> {
         let word = |(metric, demanded): (&ExternalMetric, &Demanded)| {
             let query = demanded.query.as_ref().ok();
             let known = query.and_then(|query| self.known.get(query));
@@ -37,18 +48,45 @@ impl Ledger {
                 told: known.and_then(|known| known.state.told(policy.max_age(), now)),
             }
         };
-        self.demanded.iter().map(word).collect()
+        within(&self.demanded, places).map(word).collect()
     }
 
     /// How everything stands at `now` that is asked of Datadog or defined: each DatadogMetric,
     /// whether or not anybody asks for it, and each query that metrics mean by their name.
     pub fn standings(&self, now: OffsetDateTime) -> Vec<Standing> {
-        let definitions = self.definitions.iter();
-        let definitions =
-            definitions.filter_map(|(reference, defined)| self.as_defined(reference, defined, now));
-        let named = self.known.iter();
-        let named = named.filter_map(|(query, known)| self.as_named(query, known, now));
-        definitions.chain(named).collect()
+        let mut standings = self.definitions_at(0..self.definitions(), now);
+        standings.extend(self.queries_at(0..self.questions(), now));
+        standings
+    }
+
+    /// How many DatadogMetrics there are, and are referred to.
+    pub(crate) fn definitions(&self) -> usize {
+        self.definitions.len()
+    }
+
+    /// How the DatadogMetrics in these places stand.
+    pub(crate) fn definitions_at(
+        &self,
+        places: Range<usize>,
+        now: OffsetDateTime,
+    ) -> Vec<Standing> {
+        let definitions = within(&self.definitions, places);
+        definitions
+            .filter_map(|(reference, defined)| self.as_defined(reference, defined, now))
+            .collect()
+    }
+
+    /// How many queries there are.
+    pub(crate) fn questions(&self) -> usize {
+        self.known.len()
+    }
+
+    /// How the queries in these places stand for the metrics that mean them by their name.
+    pub(crate) fn queries_at(&self, places: Range<usize>, now: OffsetDateTime) -> Vec<Standing> {
+        let queries = within(&self.known, places);
+        queries
+            .filter_map(|(query, known)| self.as_named(query, known, now))
+            .collect()
     }
 
     fn as_defined(
@@ -98,6 +136,13 @@ impl Ledger {
             query,
         }
     }
+}
+
+/// What a map has in these places.
+fn within<K, V>(map: &IndexMap<K, V>, places: Range<usize>) -> impl Iterator<Item = (&K, &V)> {
+    let end = places.end.min(map.len());
+    let part = map.get_range(places.start.min(end)..end);
+    part.into_iter().flatten()
 }
 
 #[cfg(test)]
