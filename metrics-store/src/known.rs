@@ -1,13 +1,12 @@
 //! What is known of one query, and when it is asked.
 
-use std::collections::BTreeSet;
-
 use datadog_query::{Error, NoValue, Query};
 use provider_api::ExternalMetric;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     Cause, Sample, State, Told,
+    few::Few,
     plan::{Call, Life, Travel, Wanted},
 };
 
@@ -15,7 +14,7 @@ use crate::{
 pub(crate) struct Known {
     pub(crate) state: State,
     /// The metrics that mean this query, as they are written.
-    pub(crate) metrics: BTreeSet<ExternalMetric>,
+    pub(crate) metrics: Few<ExternalMetric>,
     /// What they say of its age; nothing, as long as there are none.
     pub(crate) ages: Option<Ages>,
     asked: Option<Asked>,

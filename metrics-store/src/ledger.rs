@@ -89,7 +89,7 @@ impl Ledger {
         let wished = (*wishes != Wishes::default()).then(|| Arc::new(wishes.clone()));
         if let Some(demanded) = self.demanded.get_mut(&metric) {
             if demanded.is_wished(asker, wished) {
-                self.agree(&metric);
+                self.agree_anew(&metric);
             }
             return self.is_expressible(&metric).map(|()| false);
         }
@@ -134,7 +134,7 @@ impl Ledger {
         let is_agreed_anew = demanded.is_withdrawn(&key.asker);
         if !demanded.askers.is_empty() {
             if is_agreed_anew {
-                self.agree(&metric);
+                self.agree_anew(&metric);
             }
             return;
         }
@@ -249,11 +249,15 @@ impl Ledger {
         });
         let agreed = policies.reduce(|one, other| one.and(&other));
         let agreed = agreed.filter(|agreed| *agreed != self.usual).map(Arc::new);
-        let query = demanded.query.clone();
         if let Some(demanded) = self.demanded.get_mut(metric) {
             demanded.policy = agreed;
         }
-        if let Ok(query) = query {
+    }
+
+    fn agree_anew(&mut self, metric: &ExternalMetric) {
+        self.agree(metric);
+        let demanded = self.demanded.get(metric);
+        if let Some(Ok(query)) = demanded.map(|demanded| demanded.query.clone()) {
             self.agree_on_age(&query);
         }
     }
@@ -264,7 +268,7 @@ impl Ledger {
         let Some(known) = self.known.get(query) else {
             return;
         };
-        let ages = known.metrics.iter().filter_map(|metric| self.ages(metric));
+        let ages = known.metrics.keys().filter_map(|metric| self.ages(metric));
         let ages = ages.reduce(Ages::and);
         if let Some(known) = self.known.get_mut(query) {
             known.ages = ages;
@@ -286,19 +290,24 @@ impl Ledger {
         let Some(Ok(query)) = demanded.map(|demanded| demanded.query.clone()) else {
             return false;
         };
+        let ages = self.ages(metric);
         let known = self.known.entry(query.clone()).or_default();
-        known.metrics.insert(metric.clone());
+        known.metrics.insert(metric.clone(), ());
+        known.ages = match (known.ages, ages) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
         if let Entry::Occupied(hearsay) = self.hearsay.entry(metric.clone())
             && hearsay.get().is_of(&query)
         {
             known.is_told(hearsay.remove().told);
         }
-        let is_new = known.state.is_waiting();
-        self.agree_on_age(&query);
-        is_new
+        known.state.is_waiting()
     }
 
-    /// The metric means its query no longer. What nobody means is forgotten.
+    /// The metric means its query no longer. What nobody means is forgotten. Tens of thousands
+    /// of metrics may mean one query, and go one by one: as long as one of them is as careful
+    /// and as patient as all, nothing is agreed anew.
     fn detach(&mut self, metric: &ExternalMetric) {
         let demanded = self.demanded.get(metric);
         let Some(Ok(query)) = demanded.map(|demanded| demanded.query.clone()) else {
@@ -310,6 +319,13 @@ impl Ledger {
                 known.swap_remove();
             }
         }
-        self.agree_on_age(&query);
+        let others = self.known.get(&query);
+        let is_agreed = others.is_none_or(|known| {
+            let mut metrics = known.metrics.keys();
+            metrics.any(|metric| self.ages(metric) == known.ages)
+        });
+        if !is_agreed {
+            self.agree_on_age(&query);
+        }
     }
 }

@@ -37,6 +37,7 @@ mod capitals;
 mod definition;
 mod demand;
 mod existence;
+mod few;
 mod key;
 mod known;
 mod ledger;

@@ -90,7 +90,7 @@ impl Ledger {
         let failing = is.map(Cause::to_string);
         let askers = known
             .metrics
-            .iter()
+            .keys()
             .filter_map(|metric| self.demanded.get(metric));
         Some(Turn {
             askers: askers

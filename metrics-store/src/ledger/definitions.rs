@@ -126,6 +126,9 @@ impl Ledger {
             }
             self.agree(&metric);
         }
+        if let Ok(query) = query {
+            self.agree_on_age(&query);
+        }
         is_new
     }
 }

@@ -1,11 +1,11 @@
 //! Who asks for one metric.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use datadog_query::Query;
 use provider_api::ObjectReference;
 
-use crate::{Inexpressible, MetricReference, Policy, Wishes};
+use crate::{Inexpressible, MetricReference, Policy, Wishes, few::Few};
 
 /// What an object wishes, where it wishes anything.
 pub(super) type Wished = Option<Arc<Wishes>>;
@@ -13,7 +13,7 @@ pub(super) type Wished = Option<Arc<Wishes>>;
 #[derive(Debug)]
 pub(super) struct Demanded {
     /// Who asks, and what they wish.
-    pub(super) askers: BTreeMap<ObjectReference, Wished>,
+    pub(super) askers: Few<ObjectReference, Wished>,
     /// What they agree on, where it is not the usual policy.
     pub(super) policy: Option<Arc<Policy>>,
     /// The DatadogMetric that says what is asked.
@@ -30,7 +30,7 @@ impl Demanded {
         query: Result<Query, Inexpressible>,
     ) -> Self {
         Self {
-            askers: BTreeMap::from([(asker, wished)]),
+            askers: Few::One(asker, wished),
             policy: None,
             reference,
             query,

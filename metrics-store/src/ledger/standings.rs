@@ -109,7 +109,7 @@ impl Ledger {
             let demanded = self.demanded.get(*metric);
             demanded.is_some_and(|demanded| demanded.reference.is_none())
         };
-        let mut metrics = known.metrics.iter().filter(is_named).peekable();
+        let mut metrics = known.metrics.keys().filter(is_named).peekable();
         let subject = Subject::Name(metrics.peek()?.name().clone());
         Some(self.standing(subject, Ok(query.clone()), metrics, &self.usual, now))
     }
