@@ -18,14 +18,15 @@ const METRICS: [&str; 4] = [
     "shop/datadogmetric@shop:d2",
     "shop/datadogmetric@other:d3",
 ];
+/// The usual maximum age.
 const MAX_AGE: i64 = 120;
 
 #[derive(Clone, Debug)]
 enum Event {
-    Demand(u8, usize),
+    /// An HPA asks for the metric, and may wish this maximum age.
+    Demand(u8, usize, Option<i64>),
     Withdraw(u8, usize),
-    /// The metric by reference means this query, or none.
-    Define(usize, Option<usize>),
+    Define(usize, Defined),
     Undefine(usize),
     Value(usize, i64),
     Missing(usize),
@@ -34,13 +35,34 @@ enum Event {
     Retract(usize),
 }
 
+/// What a DatadogMetric says: its query, where it has one, its maximum age and its window.
+#[derive(Clone, Copy, Debug)]
+struct Defined {
+    query: Option<usize>,
+    max_age: Option<i64>,
+    window: Option<i64>,
+}
+
+fn defined() -> impl Strategy<Value = Defined> {
+    let parts = (
+        prop::option::weighted(0.8, 0..3_usize),
+        prop::option::of(prop::sample::select(vec![100, 150])),
+        prop::option::of(prop::sample::select(vec![60, 170, 200_000])),
+    );
+    parts.prop_map(|(query, max_age, window)| Defined {
+        query,
+        max_age,
+        window,
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let queries = 0..3_usize;
     prop_oneof![
-        3 => (0..3_u8, 0..4_usize).prop_map(|(asker, asked)| Event::Demand(asker, asked)),
+        4 => (0..3_u8, 0..4_usize, prop::option::of(prop::sample::select(vec![90, 160])))
+            .prop_map(|(asker, asked, wished)| Event::Demand(asker, asked, wished)),
         2 => (0..3_u8, 0..4_usize).prop_map(|(asker, asked)| Event::Withdraw(asker, asked)),
-        2 => (2..4_usize, prop::option::weighted(0.8, queries.clone()))
-            .prop_map(|(asked, query)| Event::Define(asked, query)),
+        2 => (2..4_usize, defined()).prop_map(|(asked, defined)| Event::Define(asked, defined)),
         1 => (2..4_usize).prop_map(Event::Undefine),
         2 => (queries.clone(), 0..900_i64).prop_map(|(query, value)| Event::Value(query, value)),
         1 => queries.clone().prop_map(Event::Missing),
@@ -69,8 +91,8 @@ enum Served {
 
 #[derive(Debug, Default)]
 struct Model {
-    demands: BTreeSet<(usize, u8)>,
-    definitions: BTreeMap<usize, Option<usize>>,
+    demands: BTreeMap<(usize, u8), Option<i64>>,
+    definitions: BTreeMap<usize, Defined>,
     heard: BTreeMap<usize, Heard>,
     hearsay: BTreeMap<usize, (Option<usize>, i64, i64)>,
 }
@@ -79,12 +101,42 @@ impl Model {
     fn query(&self, asked: usize) -> Option<usize> {
         match asked {
             0 | 1 => Some(asked),
-            _ => self.definitions.get(&asked).copied().flatten(),
+            _ => self.definitions.get(&asked)?.query,
+        }
+    }
+
+    /// The age up to which a value of the metric counts for the most careful who asks.
+    fn max_age(&self, asked: usize) -> i64 {
+        let defined = self.definitions.get(&asked);
+        let usual = defined
+            .and_then(|defined| defined.max_age)
+            .unwrap_or(MAX_AGE);
+        let of_it = self
+            .demands
+            .iter()
+            .filter(|((other, _), _)| *other == asked);
+        let ages = of_it.map(|(_, wished)| wished.unwrap_or(usual));
+        ages.min().unwrap_or(usual)
+    }
+
+    /// What the metrics of a query say of its age.
+    fn ages(&self, query: usize) -> Ages {
+        let demanded = self.demanded().into_iter();
+        let meaning: Vec<_> = demanded
+            .filter(|asked| self.query(*asked) == Some(query))
+            .collect();
+        let ages = || meaning.iter().map(|asked| self.max_age(*asked));
+        let definitions = meaning.iter().map(|asked| self.definitions.get(asked));
+        let windows = definitions.filter_map(|defined| defined?.window);
+        let windows = windows.map(|window| window.min(24 * 60 * 60));
+        Ages {
+            max_age: Duration::seconds(ages().min().unwrap()),
+            look_back: Duration::seconds(ages().chain(windows).max().unwrap()),
         }
     }
 
     fn demanded(&self) -> BTreeSet<usize> {
-        self.demands.iter().map(|(asked, _)| *asked).collect()
+        self.demands.keys().map(|(asked, _)| *asked).collect()
     }
 
     fn queries(&self) -> BTreeSet<usize> {
@@ -95,9 +147,11 @@ impl Model {
     fn after(&mut self, event: &Event, now: i64) {
         let before = self.queries();
         match *event {
-            Event::Demand(asker, asked) => _ = self.demands.insert((asked, asker)),
+            Event::Demand(asker, asked, wished) => {
+                self.demands.insert((asked, asker), wished);
+            }
             Event::Withdraw(asker, asked) => _ = self.demands.remove(&(asked, asker)),
-            Event::Define(asked, query) => _ = self.definitions.insert(asked, query),
+            Event::Define(asked, defined) => _ = self.definitions.insert(asked, defined),
             Event::Undefine(asked) => _ = self.definitions.remove(&asked),
             Event::Value(query, value) if before.contains(&query) => {
                 let heard = Heard {
@@ -158,7 +212,7 @@ impl Model {
             Some(Heard {
                 last: Some((time, value)),
                 ..
-            }) if now - time <= MAX_AGE => Served::Value(*value, *time),
+            }) if now - time <= self.max_age(asked) => Served::Value(*value, *time),
             Some(_) => Served::Refused,
         }
     }
@@ -168,7 +222,8 @@ impl Model {
             Served::Waiting => true,
             Served::Refused => {
                 let heard = self.query(*asked).and_then(|query| self.heard.get(&query));
-                heard.is_some_and(|heard| !heard.is_missing && now - heard.at > MAX_AGE)
+                heard
+                    .is_some_and(|heard| !heard.is_missing && now - heard.at > self.max_age(*asked))
             }
             _ => false,
         };
@@ -187,19 +242,23 @@ fn reference(asked: usize) -> MetricReference {
 fn apply(ledger: &mut Ledger, event: &Event, now: i64) {
     let text = |query: usize| query_of(query).text().into();
     match *event {
-        Event::Demand(asker, asked) => {
-            let key = key(&format!("shop/{asker}"), METRICS[asked]);
-            _ = ledger.demand(key, &Wishes::default());
+        Event::Demand(asker, asked, wished) => {
+            let wishes = Wishes {
+                max_age: wished.map(Duration::seconds),
+                ..Wishes::default()
+            };
+            _ = ledger.demand(key(&format!("shop/{asker}"), METRICS[asked]), &wishes);
         }
         Event::Withdraw(asker, asked) => {
             ledger.withdraw(&key(&format!("shop/{asker}"), METRICS[asked]));
         }
-        Event::Define(asked, query) => {
+        Event::Define(asked, defined) => {
+            let query = defined.query.map(query_of);
             let definition = Definition {
-                query: query.map(query_of).ok_or("it is empty".into()),
+                query: query.ok_or("it is empty".into()),
                 wishes: Wishes::default(),
-                max_age: None,
-                window: None,
+                max_age: defined.max_age.map(Duration::seconds),
+                window: defined.window.map(Duration::seconds),
             };
             ledger.define(&reference(asked), definition);
         }
@@ -247,8 +306,6 @@ fn served(ledger: &Ledger, asked: usize, now: i64) -> Served {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn after_any_history_each_metric_has_what_was_heard_last_of_the_query_that_it_means_now(
         events in prop::collection::vec((event(), 0..60_i64), 0..60)
@@ -265,6 +322,10 @@ proptest! {
             }
             let queries: BTreeSet<_> = ledger.queries().into_iter().collect();
             prop_assert_eq!(queries, model.queries().into_iter().map(query_of).collect());
+            for query in model.queries() {
+                let known = &ledger.known[&query_of(query)];
+                prop_assert_eq!(known.ages, Some(model.ages(query)));
+            }
             prop_assert_eq!(ledger.waiting(at(now)), model.waiting(now));
 
             let standings = ledger.standings(at(now));
@@ -273,7 +334,7 @@ proptest! {
                 Some((reference, standing.askers))
             }).collect();
             let expected = model.definitions.keys().map(|asked| {
-                let of_it = model.demands.iter().filter(|(other, _)| other == asked);
+                let of_it = model.demands.keys().filter(|(other, _)| other == asked);
                 let askers = of_it.map(|(_, asker)| hpa(&format!("shop/{asker}"))).collect();
                 (reference(*asked), askers)
             });
