@@ -6,10 +6,11 @@ mod leading;
 mod reach;
 mod telling;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use k8s_adapter::{
-    Election, ElectionSettings, Events, InvalidElection, KeptMetrics, Leadership, Reporter,
+    Election, ElectionSettings, Events, InvalidElection, KeptMetrics, KeptPolicy, Leadership,
+    Reporter,
 };
 use kube_client::Client;
 use metrics_store::Store;
@@ -23,114 +24,152 @@ use crate::{
     edge::{WallClock, seed},
 };
 
-/// What this replica does, now and from now on.
+/// This one of several replicas.
 pub(crate) struct Replica {
-    pub(crate) leadership: watch::Receiver<Leadership>,
-    /// Whether it asks Datadog.
-    pub(crate) asks: watch::Receiver<bool>,
+    store: Store,
+    kept: KeptMetrics,
+    kept_policy: KeptPolicy,
+    /// When another one has told something last.
+    told: asking::Told,
+    events: Events,
+    /// Nothing, where each replica leads.
+    election: Option<Election>,
+    leadership: watch::Receiver<Leadership>,
+    asks: watch::Sender<bool>,
+    reach: Reach,
+    shutdown: Shutdown,
+    clock: WallClock,
 }
 
-/// The server as one of several replicas, and what this one does.
-///
-/// # Errors
-/// When no election can be held by these settings.
-pub(crate) fn with_replicas(
-    server: MetricsServer,
-    config: config::Replicas,
-    cluster: &Client,
-    store: &Store,
-    clock: WallClock,
-    reach: &Reach,
-    shutdown: &Shutdown,
-) -> Result<(MetricsServer, Replica), InvalidElection> {
-    let config::Replicas {
-        namespace,
-        identity,
-        election,
-        kept,
-        kept_policy,
-    } = config;
-    let identity = identity.unwrap_or_else(|| format!("datadog-cluster-agent-{:016x}", seed()));
-    let reporter = Reporter {
-        controller: "datadog-cluster-agent".to_owned(),
-        instance: identity.clone(),
-    };
-    let events = Arc::new(Events::new(cluster.clone(), reporter, Arc::new(clock)));
-    let (server, leadership) = match election {
-        None => (server, always(clock)),
-        Some(config::Election {
-            lease,
-            timing,
-            release,
-        }) => {
-            let settings = ElectionSettings {
-                namespace,
-                lease,
-                identity,
-                timing,
-                release,
-            };
-            let election = Election::new(cluster.clone(), settings, Arc::new(clock))?;
-            let leadership = election.leadership();
-            let election = Arc::new(election);
-            let (reach, shutdown) = (reach.clone(), shutdown.clone());
-            let server = server.alongside("stands for election", move || {
-                let election = Arc::clone(&election);
-                let (reach, shutdown) = (reach.clone(), shutdown.clone());
-                async move { leading::stand(&election, &reach, &shutdown).await }
-            });
-            (server, leadership)
-        }
-    };
+impl Replica {
+    /// A replica that answers from `store`.
+    ///
+    /// # Errors
+    /// When no election can be held by these settings.
+    pub(crate) fn new(
+        config: config::Replicas,
+        cluster: &Client,
+        store: Store,
+        shutdown: Shutdown,
+        clock: WallClock,
+    ) -> Result<Arc<Self>, InvalidElection> {
+        let config::Replicas {
+            namespace,
+            identity,
+            election,
+            kept,
+            kept_policy,
+        } = config;
+        let identity = identity.unwrap_or_else(|| format!("datadog-cluster-agent-{:016x}", seed()));
+        let reporter = Reporter {
+            controller: "datadog-cluster-agent".to_owned(),
+            instance: identity.clone(),
+        };
+        let election = election.map(
+            |config::Election {
+                 lease,
+                 timing,
+                 release,
+             }| {
+                let settings = ElectionSettings {
+                    namespace,
+                    lease,
+                    identity,
+                    timing,
+                    release,
+                };
+                Election::new(cluster.clone(), settings, Arc::new(clock))
+            },
+        );
+        let election = election.transpose()?;
+        let leadership = match &election {
+            Some(election) => election.leadership(),
+            None => always(clock),
+        };
+        Ok(Arc::new(Self {
+            store,
+            kept: KeptMetrics::new(cluster.clone(), kept),
+            kept_policy,
+            told: asking::Told::at(clock.after(Duration::ZERO)),
+            events: Events::new(cluster.clone(), reporter, Arc::new(clock)),
+            election,
+            leadership,
+            asks: watch::Sender::new(false),
+            reach: Reach::default(),
+            shutdown,
+            clock,
+        }))
+    }
 
-    let kept = KeptMetrics::new(cluster.clone(), kept);
-    let told = asking::Told::at(clock.after(Duration::ZERO));
-    let (tell, asks) = watch::channel(false);
-    let tell = Arc::new(tell);
-    let server = server
-        .alongside("reads what is kept", {
-            let (kept, store, told) = (kept.clone(), store.clone(), told.clone());
-            move || {
-                let (kept, store, told) = (kept.clone(), store.clone(), told.clone());
-                async move { kept::follow(kept, &store, &told, clock).await }
-            }
-        })
-        .alongside("decides who asks Datadog", {
-            let (leadership, store) = (leadership.clone(), store.clone());
-            move || {
-                let (leadership, store) = (leadership.clone(), store.clone());
-                let (told, tell) = (told.clone(), Arc::clone(&tell));
-                async move { asking::decide(leadership, &store, &told, &tell, clock).await }
-            }
-        })
-        .alongside("tells autoscalers of turns", {
-            let (leadership, store) = (leadership.clone(), store.clone());
-            let events = Arc::clone(&events);
-            move || {
-                let (store, events) = (store.clone(), Arc::clone(&events));
-                let work = move || {
-                    let (store, events) = (store.clone(), Arc::clone(&events));
-                    async move { telling::tell(&events, &store, clock).await }
-                };
-                while_so(leadership.clone(), Leadership::is_leading, work)
-            }
-        })
-        .alongside("writes events", move || {
-            let events = Arc::clone(&events);
-            async move { events.run().await }
-        })
-        .alongside("keeps what is known", {
-            let (leadership, store) = (leadership.clone(), store.clone());
-            move || {
-                let (kept, store) = (kept.clone(), store.clone());
-                let work = move || {
-                    let (kept, store) = (kept.clone(), store.clone());
-                    async move { kept::keep(kept, &store, kept_policy, clock).await }
-                };
-                while_so(leadership.clone(), Leadership::is_leading, work)
-            }
-        });
-    Ok((server, Replica { leadership, asks }))
+    /// The server, with all that makes several replicas one.
+    pub(crate) fn of(self: &Arc<Self>, server: MetricsServer) -> MetricsServer {
+        server
+            .alongside("stands for election", self.task(Self::stand))
+            .alongside("reads what is kept", self.task(Self::follow))
+            .alongside("decides who asks Datadog", self.task(Self::decide))
+            .alongside("writes events", self.task(Self::write_events))
+            .alongside("keeps what is known", self.task(Self::keep))
+            .alongside("tells autoscalers of turns", self.task(Self::tell))
+    }
+
+    /// Whether this replica leads.
+    pub(crate) fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.leadership.clone()
+    }
+
+    /// Whether it asks Datadog.
+    pub(crate) fn asks(&self) -> watch::Receiver<bool> {
+        self.asks.subscribe()
+    }
+
+    /// What is told of whether it reaches Datadog.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    fn task<F, W>(self: &Arc<Self>, work: W) -> impl Fn() -> F + use<F, W>
+    where
+        W: Fn(Arc<Self>) -> F,
+    {
+        let replica = Arc::clone(self);
+        move || work(Arc::clone(&replica))
+    }
+
+    async fn stand(self: Arc<Self>) -> Infallible {
+        match &self.election {
+            Some(election) => leading::stand(election, &self.reach, &self.shutdown).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn follow(self: Arc<Self>) {
+        kept::follow(&self.kept, &self.store, &self.told, self.clock).await;
+    }
+
+    async fn decide(self: Arc<Self>) -> Infallible {
+        asking::decide(
+            self.leadership(),
+            &self.store,
+            &self.told,
+            &self.asks,
+            self.clock,
+        )
+        .await
+    }
+
+    async fn write_events(self: Arc<Self>) -> Infallible {
+        self.events.run().await
+    }
+
+    async fn keep(self: Arc<Self>) -> Infallible {
+        let work = || kept::keep(&self.kept, &self.store, self.kept_policy, self.clock);
+        while_so(self.leadership(), Leadership::is_leading, work).await
+    }
+
+    async fn tell(self: Arc<Self>) -> Infallible {
+        let work = || telling::tell(&self.events, &self.store, self.clock);
+        while_so(self.leadership(), Leadership::is_leading, work).await
+    }
 }
 
 /// The leadership of a replica that nobody else is told of.

@@ -23,7 +23,7 @@ use crate::{
     edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
     readiness::Readiness,
     refresh::Refresh,
-    replicas::{Reach, Replica, while_so, with_replicas},
+    replicas::{Replica, while_so},
     wiring,
 };
 
@@ -85,10 +85,9 @@ async fn serve(config: Config, variables: Variables) -> Ended {
     let groups = api.group_versions();
     let server = delegated(api, cluster.clone(), Arc::new(clock));
     let server = with_certificate(server, serving.certificate, &cluster, &groups, clock)?;
-    let reach = Reach::default();
     let namespace = replicas.namespace.clone();
-    let (server, Replica { leadership, asks }) =
-        with_replicas(server, replicas, &cluster, &store, clock, &reach, &shutdown)?;
+    let replica = Replica::new(replicas, &cluster, store.clone(), shutdown.clone(), clock)?;
+    let server = replica.of(server);
     let server = match datadog_metrics {
         None => server,
         Some(ReadMetrics { are_generated, .. }) => {
@@ -100,7 +99,7 @@ async fn serve(config: Config, variables: Variables) -> Ended {
                 generated_in: are_generated.then_some(namespace),
                 clock,
             };
-            definitions.of(server, leadership)
+            definitions.of(server, replica.leadership())
         }
     };
 
@@ -120,7 +119,7 @@ async fn serve(config: Config, variables: Variables) -> Ended {
         })
         .alongside("asks Datadog", move || {
             let (store, client, budget) = (store.clone(), client.clone(), budget.clone());
-            let (news, reach) = (Arc::clone(&news), reach.clone());
+            let (news, reach) = (Arc::clone(&news), replica.reach().clone());
             let work = move || {
                 let plan = Plan::new(refresh_period, limits, budget.clone(), seed());
                 let mut refresh = Refresh::new(
@@ -134,7 +133,7 @@ async fn serve(config: Config, variables: Variables) -> Ended {
                 let news = Arc::clone(&news);
                 async move { refresh.run(&news).await }
             };
-            while_so(asks.clone(), |asks| *asks, work)
+            while_so(replica.asks(), |asks| *asks, work)
         });
     tokio::select! {
         ended = server.serve_on(socket, shutdown.asked()) => ended?,

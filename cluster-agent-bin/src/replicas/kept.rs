@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::milliseconds(250);
 
 /// Carries what another replica has written into the store. Never ends.
 pub(super) async fn follow(
-    kept: KeptMetrics,
+    kept: &KeptMetrics,
     store: &Store,
     told: &super::asking::Told,
     clock: WallClock,
@@ -88,7 +88,7 @@ fn told(known: &Known) -> Option<Told> {
 
 /// Has written down what the store knows. Never ends.
 pub(crate) async fn keep(
-    kept: KeptMetrics,
+    kept: &KeptMetrics,
     store: &Store,
     policy: KeptPolicy,
     clock: WallClock,
