@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use cluster::{NOW, metric, namespace};
+use cluster::{NOW, metric};
 use datadog_query::{Point, Query};
 use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use metrics_store::{Answer, Definition, Key, MetricReference, Namespaces, Store, Wishes};
@@ -35,7 +35,7 @@ fn main() {
 enum Shape {
     /// Each of fifty thousand HPAs asks for two metrics of its own.
     Own,
-    /// Each asks for two metrics that all of its namespace ask for, and that mean one query
+    /// Each is alone in its namespace and asks for two metrics, which mean the same two queries
     /// everywhere.
     Shared,
     /// All are of one namespace and ask for one DatadogMetric, with two selectors.
@@ -57,7 +57,8 @@ impl Shape {
             Self::Own => metric(number),
             Self::Shared => {
                 let name = ["orders", "returns"][number % 2];
-                named(&namespace(number), name, Selector::everything())
+                let namespace = format!("shop-{}", number / 2);
+                named(&namespace, name, Selector::everything())
             }
             Self::One => {
                 let selector = ["app=web", "app=api"][number % 2];

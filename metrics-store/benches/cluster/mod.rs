@@ -26,7 +26,7 @@ pub(crate) fn metric(number: usize) -> ExternalMetric {
 }
 
 /// A hundred autoscalers share a namespace.
-pub(crate) fn namespace(number: usize) -> String {
+fn namespace(number: usize) -> String {
     format!("shop-{}", number / 100)
 }
 
