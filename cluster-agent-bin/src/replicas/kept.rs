@@ -99,7 +99,12 @@ pub(crate) async fn keep(
         // Before all demands are known, what somebody asks for would count as asked for by nobody.
         if store.is_synced() {
             let now = clock.now();
-            let wanted: Vec<_> = store.words(now).into_iter().flat_map(entries).collect();
+            let words = store.words(now).into_iter();
+            let wanted = words.flat_map(|word| {
+                let is_served = store.read(&word.metric, now).is_ok();
+                entries(word, is_served)
+            });
+            let wanted: Vec<_> = wanted.collect();
             let outcome = kept.write(&wanted, policy, now).await;
             report(&outcome, &mut failed);
             written = outcome.unwrap_or_default();
@@ -110,14 +115,14 @@ pub(crate) async fn keep(
 }
 
 /// An entry for each object that asks, as Datadog's agent has one.
-fn entries(word: Word) -> impl Iterator<Item = KeptMetric> {
+fn entries(word: Word, is_served: bool) -> impl Iterator<Item = KeptMetric> {
     let Word {
         askers,
         metric,
         query,
         told,
     } = word;
-    let known = told.map_or(Known::Waiting, known);
+    let known = told.map_or(Known::Waiting, |told| known(told, is_served));
     let query: Option<Arc<str>> = query.map(|query| query.text().into());
     askers.into_iter().map(move |asker| KeptMetric {
         demand: Demand {
@@ -130,7 +135,8 @@ fn entries(word: Word) -> impl Iterator<Item = KeptMetric> {
     })
 }
 
-fn known(told: Told) -> Known {
+/// A value that is served no longer is not held.
+fn known(told: Told, is_served: bool) -> Known {
     let Told {
         heard,
         last,
@@ -145,8 +151,8 @@ fn known(told: Told) -> Known {
     match (value, failure) {
         (None, None) => Known::Waiting,
         (Some(value), None) => Known::Fresh(value),
-        (Some(value), Some(failure)) => Known::Held(value, failure),
-        (None, Some(failure)) => Known::Missing(failure),
+        (Some(value), Some(failure)) if is_served => Known::Held(value, failure),
+        (_, Some(failure)) => Known::Missing(failure),
     }
 }
 
@@ -172,4 +178,54 @@ fn report(outcome: &Result<KeptWritten, KeptError>, failed: &mut Option<String>)
         _ => {}
     }
     *failed = words;
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_store::Reason;
+    use time::{OffsetDateTime, macros::datetime};
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-02 03:00 UTC);
+
+    fn said(last: Option<i64>, failure: Option<Reason>) -> Told {
+        Told {
+            heard: NOW,
+            last: last.map(|value| Sample {
+                value: value.into(),
+                time: NOW,
+            }),
+            failure: failure.map(|reason| metrics_store::Failure {
+                reason,
+                why: "it says so".into(),
+                since: NOW - Duration::MINUTE,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_one_replica_writes_down_is_what_another_is_told() {
+        for words in [
+            said(Some(7), None),
+            said(Some(7), Some(Reason::Unavailable)),
+            said(None, Some(Reason::UnknownMetric)),
+        ] {
+            assert_eq!(told(&known(words.clone(), true)), Some(words));
+        }
+        assert_eq!(told(&Known::Waiting), None);
+    }
+
+    #[test]
+    fn a_value_that_is_no_longer_served_is_not_handed_on() {
+        let old = said(Some(7), Some(Reason::NoData));
+        let without = said(None, Some(Reason::NoData));
+        assert_eq!(told(&known(old, false)), Some(without));
+    }
+
+    #[test]
+    fn a_failure_in_words_of_another_agent_says_nothing() {
+        let failure = Failure::new("no value", NOW).because("Whatever");
+        assert_eq!(told(&Known::Missing(failure)), None);
+    }
 }
