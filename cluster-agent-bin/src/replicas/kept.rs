@@ -66,23 +66,28 @@ fn adopt(change: KeptChange, store: &Store, clock: WallClock) {
     }
 }
 
-/// Nothing, where it is no more than a replica knows that has just started.
+/// Nothing, where it is no more than a replica knows that has just started, or is told in
+/// another agent's words.
 fn told(known: &Known) -> Option<Told> {
-    let sample = known
+    let last = known
         .value()
         .map(|KeptValue { value, time }| Sample { value, time });
-    let failure = known.failure();
+    let Some(failure) = known.failure() else {
+        let heard = last.as_ref()?.time;
+        return Some(Told {
+            heard,
+            last,
+            failure: None,
+        });
+    };
     Some(Told {
-        heard: failure.map_or(sample.as_ref()?.time, Failure::heard),
-        last: sample,
-        failure: match failure {
-            None => None,
-            Some(failure) => Some(metrics_store::Failure {
-                reason: failure.reason().parse().ok()?,
-                why: failure.why().into(),
-                since: failure.since(),
-            }),
-        },
+        heard: failure.heard(),
+        last,
+        failure: Some(metrics_store::Failure {
+            reason: failure.reason().parse().ok()?,
+            why: failure.why().into(),
+            since: failure.since(),
+        }),
     })
 }
 
