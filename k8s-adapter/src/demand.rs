@@ -167,7 +167,13 @@ pub(crate) fn metric_of(
     let namespace = asker.namespace.parse().map_err(Unservable::Name)?;
     let name = name.parse().map_err(Unservable::Name)?;
     let selector = selector_of(selector).map_err(Unservable::Selector)?;
-    Ok(ExternalMetric::new(namespace, name, selector))
+    let metric = ExternalMetric::new(namespace, name, selector);
+    // A reference in other capitals is the same one. Were it another demand, then an object
+    // that is written anew in small letters would take back what it has just asked for.
+    let in_small_letters = metric
+        .in_small_letters()
+        .filter(|small| is_reference(small.name().as_str()));
+    Ok(in_small_letters.unwrap_or(metric))
 }
 
 fn is_reference(name: &str) -> bool {

@@ -121,6 +121,22 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_in_other_capitals_is_the_same_demand() {
+        let named = |name: &str| external(&json!({ "name": name }));
+        let metrics = [
+            named("DatadogMetric@Shop:depth"),
+            named("datadogmetric@shop:depth"),
+            named("Queue.Depth"),
+        ];
+        let asked = demands_of(&hpa(&json!(metrics)), PREFIX);
+        let demands = [
+            demand("datadogmetric@shop:depth", ""),
+            demand("Queue.Depth", ""),
+        ];
+        assert_eq!(asked.demands, demands);
+    }
+
+    #[test]
     fn a_metric_that_cannot_be_served_is_told_with_its_mend_and_spoils_no_other() {
         let asked = demands_of(
             &hpa(&json!([

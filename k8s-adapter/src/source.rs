@@ -128,7 +128,7 @@ mod tests {
             demands(&asked),
             [
                 "shop/queue.depth{queue=orders}",
-                "shop/DatadogMetric@shop:rate{}"
+                "shop/datadogmetric@shop:rate{}"
             ]
         );
         assert_eq!(asked.asker.to_string(), "WatermarkPodAutoscaler shop/web");

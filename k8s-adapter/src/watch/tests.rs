@@ -177,7 +177,7 @@ fn only_references_of_an_autoscaler_without_the_labels_are_demanded() {
     };
     let mut watch = Watch::new(settings);
     let mut step = |event| lines(&watch.step(0, Ok(event)));
-    assert_eq!(step(labelled(Value::Null)), ["+ a DatadogMetric@shop:x"]);
+    assert_eq!(step(labelled(Value::Null)), ["+ a datadogmetric@shop:x"]);
     assert_eq!(step(labelled(json!({"team": "a"}))), ["+ a x"]);
     assert_eq!(
         step(labelled(json!({"team": "a", "managed-by": "keda"}))),
