@@ -40,7 +40,6 @@ fn a_config_map_that_is_deleted_or_emptied_or_full_of_nonsense_is_mended_and_no_
     let [first, second] = scene.two();
     let readers = scene.read_both([&first, &second]);
     let good = whole(&scene);
-    println!("{}", good[0].1);
 
     let kubectl = |arguments: &[&str]| scene.cp.kubectl(arguments).expect_success();
     kubectl(&["delete", "configmap", "datadog-hpa"]);
@@ -117,7 +116,6 @@ fn a_metric_that_turns_bad_is_told_on_its_hpa_once_and_a_metric_that_is_well_is_
         )
     };
     let readers = scene.read_both([&first, &second]);
-    readers.lap("before").is_right();
     // Datadog forgets the second shop.
     scene.datadog.series(&scene.truth.series(1));
     let expect = |reasons: &[&str]| {

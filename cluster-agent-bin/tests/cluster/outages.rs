@@ -14,8 +14,9 @@ fn when_the_api_server_or_etcd_has_been_away_every_value_is_served_at_once() {
     let readers = scene.read_both([&first, &second]);
 
     scene.cp.stop_apiserver();
-    // Whoever leads, and whoever no longer knows, goes on asking.
-    scene.goes_on(3);
+    // Whoever leads, and whoever no longer knows, goes on asking, for longer than an answer
+    // of the API server's is remembered.
+    scene.goes_on(10);
     scene.cp.start_apiserver();
     eventually(seconds(30), "it is served", || scene.served(0));
     readers.lap("API server restarted").is_right();
@@ -84,13 +85,12 @@ fn a_datadog_that_is_away_at_the_start_is_waited_for() {
     for agent in &mut both {
         agent.ready(seconds(45));
     }
-    let refused = eventually(seconds(10), "the refusal says why", || {
+    eventually(seconds(10), "the refusal says why", || {
         match scene.served(0) {
-            Err(why) if why.contains("HTTP 5") => Ok(why),
+            Err(why) if why.contains("no answer from") => Ok(()),
             other => Err(format!("{other:?}")),
         }
     });
-    println!("meanwhile: {refused}");
     scene.datadog.faults(&json!([]));
     let readers = scene.read_both([&both[0], &both[1]]);
     scene.goes_on(3);
@@ -136,11 +136,6 @@ fn values_outlive_a_bad_datadog_until_they_are_too_old_and_come_back_with_it() {
     lap.is_right();
     let gap = lap.at("first").longest_gap;
     assert!(gap < seconds(30), "refused too early: {lap}");
-    let before = scene.datadog.calls().len();
-    eventually(seconds(60), "both are refused", || {
-        let made = scene.datadog.calls().len() - before;
-        if made > 3 { Ok(()) } else { Err(made) }
-    });
 
     scene.datadog.faults(&json!([]));
     eventually(seconds(90), "the values are back", || {

@@ -51,9 +51,9 @@ impl ControlPlane {
         &self.layout.credentials.admin
     }
 
-    /// That administrator's certificate.
-    pub(crate) fn admin_certificate(&self) -> &PairFiles {
-        &self.layout.credentials.admin_certificate
+    /// A certificate by which a reader is the HPA controller: of nobody else do reads matter.
+    pub(crate) fn hpa_controller(&self) -> &PairFiles {
+        &self.layout.credentials.hpa_controller
     }
 
     /// Where the API server is.
@@ -80,7 +80,7 @@ impl ControlPlane {
             .expect_success();
         kubeconfig::write(
             self.folder(),
-            &format!("{namespace}-{name}"),
+            &format!("{namespace}-{name}-by-{}", url.replace(['/', ':'], "")),
             url,
             &self.layout.credentials.authority,
             &Identity::Token(token.trim_end()),

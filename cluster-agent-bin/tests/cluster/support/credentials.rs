@@ -8,6 +8,9 @@ use super::{
     kubeconfig::{self, Identity},
 };
 
+/// Who reads metrics in a cluster, and is allowed to by `manifests/rbac.yaml`.
+const HPA_CONTROLLER: &str = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+
 /// Certificates, keys and kubeconfigs, made for one control plane and thrown away with it.
 pub(crate) struct Credentials {
     /// Signs the API server's certificate and those of its clients.
@@ -20,8 +23,8 @@ pub(crate) struct Credentials {
     /// The two halves of the key of service-account tokens.
     pub(crate) token_signer: PathBuf,
     pub(crate) token_verifier: PathBuf,
-    /// How an administrator shows who it is.
-    pub(crate) admin_certificate: PairFiles,
+    /// How someone else shows that it is the HPA controller.
+    pub(crate) hpa_controller: PairFiles,
     /// Kubeconfigs.
     pub(crate) admin: PathBuf,
     pub(crate) controller_manager: PathBuf,
@@ -39,12 +42,12 @@ impl Credentials {
             let identity = Identity::Certificate(pair);
             kubeconfig::write(folder, name, server, &authority_file, &identity)
         };
-        let admin_certificate = client("admin", Some("system:masters"));
+        let admin = client("admin", Some("system:masters"));
         let controllers = "system:kube-controller-manager";
         Self {
-            admin: kubeconfig("admin", &admin_certificate),
+            admin: kubeconfig("admin", &admin),
             controller_manager: kubeconfig(controllers, &client(controllers, None)),
-            admin_certificate,
+            hpa_controller: client(HPA_CONTROLLER, None),
             serving: authority
                 .server(&["127.0.0.1", "localhost", "kubernetes.default.svc"])
                 .write(folder, "serving"),

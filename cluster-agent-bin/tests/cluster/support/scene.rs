@@ -105,7 +105,7 @@ impl Scene {
             .map(|(name, agent)| (*name, agent.url()))
             .collect();
         places.push((Self::CLUSTER, self.cp.url()));
-        let certificate = self.cp.admin_certificate();
+        let certificate = self.cp.hpa_controller();
         eventually(seconds(45), "every shop is served everywhere", || {
             places
                 .iter()
@@ -122,7 +122,7 @@ impl Scene {
 
     /// The same at the beginning of a URL.
     pub(crate) fn served_at(&self, base: &str, shop: u32) -> Result<(), String> {
-        let client = http::reader(self.cp.admin_certificate());
+        let client = http::reader(self.cp.hpa_controller());
         let list = client.get(&format!("{base}{}", Truth::path("default", shop)));
         let list = list.map_err(|why| format!("{base}: {why}"))?;
         let judged = self.truth.judge(shop, &list, readers::now());

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use crate::support::truth::Flaw;
 
 /// How many flaws a failing test shows in full.
@@ -57,7 +59,7 @@ impl Count {
                 told
             }
             Err(why) => {
-                let alike = why.replace(|c: char| c.is_ascii_digit(), "#");
+                let alike = told(&why).replace(|c: char| c.is_ascii_digit(), "#");
                 *self.failed.entry(alike).or_default() += 1;
                 return;
             }
@@ -79,6 +81,15 @@ impl Count {
     pub(crate) fn failures(&self) -> u32 {
         self.failed.values().sum()
     }
+}
+
+/// The message of a Status with its code, or the words as they are.
+fn told(why: &str) -> String {
+    let message = why.split_once(": {").and_then(|(code, json)| {
+        let status: Value = serde_json::from_str(&format!("{{{json}")).ok()?;
+        Some(format!("{code}: {}", status["message"].as_str()?))
+    });
+    message.unwrap_or_else(|| why.to_owned())
 }
 
 /// What all readers have seen in a stretch of time, by place.
@@ -165,6 +176,7 @@ mod tests {
         count.note(Ok(Ok(())), at(1));
         count.note(Err("503 at 12:01".to_owned()), at(2));
         count.note(Err("503 at 12:02".to_owned()), at(3));
+        assert_eq!(told(r#"HTTP 503: {"message":"gone"}"#), "HTTP 503: gone");
         let first = count.take(at(4));
         assert_eq!(
             (first.reads, first.failures(), first.failed.len()),
