@@ -17,7 +17,7 @@ use std::{
 
 use datadog_query::Query;
 use indexmap::{IndexMap, map};
-use provider_api::{ExternalMetric, ObjectReference};
+use provider_api::ExternalMetric;
 use time::{Duration, OffsetDateTime};
 
 pub use self::asking::{Answer, Turn};
@@ -218,15 +218,6 @@ impl Ledger {
                     .collect(),
             )),
         }
-    }
-
-    /// Every metric that somebody asks for, with those who ask.
-    pub fn demands(
-        &self,
-    ) -> impl Iterator<Item = (&ExternalMetric, impl Iterator<Item = &ObjectReference>)> {
-        self.demanded
-            .iter()
-            .map(|(metric, demanded)| (metric, demanded.askers.keys()))
     }
 
     /// The policy that counts for a metric.

@@ -226,11 +226,7 @@ impl ExternalMetricsProvider for Store {
     }
 
     fn external_metrics(&self) -> Vec<MetricName> {
-        let ledger = self.ledger.read();
-        let mut names: Vec<_> = ledger
-            .demands()
-            .map(|(metric, _)| metric.name().clone())
-            .collect();
+        let mut names = self.in_parts(Ledger::metrics, Ledger::names_at);
         names.sort_unstable();
         names.dedup();
         names

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use datadog_query::Query;
 use indexmap::IndexMap;
-use provider_api::ExternalMetric;
+use provider_api::{ExternalMetric, MetricName};
 use time::OffsetDateTime;
 
 use super::{Demanded, Ledger, definitions::Defined};
@@ -49,6 +49,12 @@ impl Ledger {
             }
         };
         within(&self.demanded, places).map(word).collect()
+    }
+
+    /// The names of the metrics in these places.
+    pub(crate) fn names_at(&self, places: Range<usize>) -> Vec<MetricName> {
+        let metrics = within(&self.demanded, places);
+        metrics.map(|(metric, _)| metric.name().clone()).collect()
     }
 
     /// How everything stands at `now` that is asked of Datadog or defined: each DatadogMetric,

@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
 
 use datadog_query::{Aggregator, Answers, BatchLimits, Budget, Error, NoValue, Point, Rollup};
+use provider_api::ObjectReference;
 use time::{Duration, macros::datetime};
 
 use super::*;
