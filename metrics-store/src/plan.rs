@@ -1,5 +1,6 @@
 //! Who is asked when, under a budget.
 
+mod kinds;
 mod strain;
 mod wanted;
 
@@ -10,11 +11,11 @@ use datadog_query::{Allowance, Answers, BatchLimits, Budget, Query, batches};
 use time::{Duration, OffsetDateTime};
 
 pub use self::strain::{Round, Strain};
+use self::{kinds::Kinds, strain::Watch, wanted::keep_first};
 pub(crate) use self::{
     strain::Life,
     wanted::{Travel, Wanted},
 };
-use self::{strain::Watch, wanted::keep_first};
 
 /// Decides which queries are asked when. It is told of every call and every answer; what is
 /// due, and how urgent it is, the [`Ledger`](crate::Ledger) knows.
@@ -31,10 +32,8 @@ pub struct Plan {
     jitter: fastrand::Rng,
     /// When the next call goes that can wait.
     turn: OffsetDateTime,
-    /// How many queries travel together,
-    together: usize,
-    /// and how many of them went in the last call.
-    in_a_call: usize,
+    /// How many queries travel together, and which.
+    kinds: Kinds,
     watch: Watch,
 }
 
@@ -75,12 +74,11 @@ impl Plan {
         let mut jitter = fastrand::Rng::with_seed(seed);
         Self {
             period: period.max(Duration::SECOND),
-            in_a_call: limits.queries.get(),
+            kinds: Kinds::new(limits.queries),
             limits,
             budget: budget.in_phase(jitter.f64()),
             jitter,
             turn: OffsetDateTime::UNIX_EPOCH,
-            together: 0,
             watch: Watch::default(),
         }
     }
@@ -152,7 +150,7 @@ impl Plan {
         let takes = Duration::try_from(takes).unwrap_or(Duration::MAX);
         let takes = takes.max(self.period);
         Some(Round {
-            queries: self.together,
+            queries: self.kinds.queries(),
             calls,
             takes,
             // A bucket is known when it has closed, and is the newest until the next closes.
@@ -167,11 +165,13 @@ impl Plan {
         most: usize,
         now: OffsetDateTime,
     ) -> (Vec<Call>, OffsetDateTime) {
-        self.together = 0;
+        self.kinds.clear();
         let (mut due, mut later, mut alone) = (Vec::new(), Vec::new(), Vec::new());
         let mut again = now + self.period;
         for one in wanted {
-            self.together += usize::from(one.travel != Travel::Alone);
+            if one.travel != Travel::Alone {
+                self.kinds.count(one.look_back);
+            }
             match one.travel {
                 _ if one.due > now => {
                     again = again.min(one.due);
@@ -214,7 +214,8 @@ impl Plan {
     }
 
     /// The calls for what travels together: one when it is time for one, and as many as
-    /// what has no time to lose needs.
+    /// what has no time to lose needs. All are of one kind, that of what runs out first; another
+    /// has its turn when the plan is asked again, which is at once.
     fn calls_together(
         &mut self,
         mut due: Vec<Wanted<'_>>,
@@ -223,6 +224,12 @@ impl Plan {
         again: &mut OffsetDateTime,
         now: OffsetDateTime,
     ) -> Vec<(Vec<Query>, Duration)> {
+        let Some(first) = due.iter().min_by_key(|one| one.deadline) else {
+            return Vec::new();
+        };
+        let (soonest, kind) = (first.deadline, kinds::of(first.look_back));
+        due.retain(|one| kinds::of(one.look_back) == kind);
+        later.retain(|one| kinds::of(one.look_back) == kind);
         let has_no_time = |one: &&Wanted<'_>| {
             one.deadline
                 .is_none_or(|deadline| deadline - A_MOMENT <= now)
@@ -232,10 +239,10 @@ impl Plan {
         let is_time = self.turn <= now || now + self.period < self.turn;
         let calls = urgent
             .div_ceil(self.limits.queries.get())
-            .max(usize::from(is_time && !due.is_empty()))
+            .max(usize::from(is_time))
             .min(most);
         if calls == 0 {
-            if let Some(soonest) = due.iter().filter_map(|one| one.deadline).min() {
+            if let Some(soonest) = soonest {
                 *again = (*again).min(self.turn).min(soonest - A_MOMENT);
             }
             return Vec::new();
@@ -251,7 +258,7 @@ impl Plan {
             .take(calls)
             .map(|batch| batch.queries().to_vec())
             .collect();
-        self.in_a_call = calls.first().map_or(1, Vec::len);
+        self.kinds.went(kind, calls.first().map_or(1, Vec::len));
         self.turn = now + self.period / self.calls_in_a_round();
         // These fit no call, and their answer says so.
         match calls.first_mut() {
@@ -272,7 +279,7 @@ impl Plan {
 
     /// How many calls it takes to ask for everything once.
     fn calls_in_a_round(&self) -> u32 {
-        number(self.together.div_ceil(self.in_a_call)).max(1)
+        number(self.kinds.calls()).max(1)
     }
 }
 

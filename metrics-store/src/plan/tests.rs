@@ -242,6 +242,46 @@ fn equal_seeds_make_equal_plans_and_others_do_not_stay_in_step() {
     assert!(together <= 2, "{together}");
 }
 
+#[test]
+fn what_looks_back_further_makes_no_buckets_of_others_wider_and_loses_no_time() {
+    let hours = [0, 5, 0, 24, 3];
+    let names: Vec<_> = ["a", "day", "b", "most", "four"].map(query).into();
+    let mut plan = plan();
+    let mut gone: Vec<Call> = Vec::new();
+    let mut now = at(10.0);
+    while now < at(11.0) {
+        let left = names.iter().zip(hours).filter_map(|(query, hours)| {
+            let is_gone = gone.iter().any(|call| call.queries.contains(query));
+            (!is_gone).then_some(Wanted {
+                query,
+                travel: Together,
+                due: at(0.0),
+                deadline: None,
+                look_back: Duration::minutes(5).max(Duration::hours(hours)),
+            })
+        });
+        let next = plan.next(left, LIFE, now);
+        gone.extend(next.calls);
+        now = next.again;
+    }
+    let told = gone.iter().map(|call| {
+        let queries = call
+            .queries
+            .iter()
+            .map(|query| query.metric().unwrap().to_string());
+        (
+            call.look_back.whole_minutes(),
+            queries.collect::<Vec<_>>().join(" "),
+        )
+    });
+    let told: Vec<_> = told.collect();
+    let expected = [(5, "a b"), (24 * 60, "day most"), (3 * 60, "four")];
+    assert_eq!(
+        told,
+        expected.map(|(minutes, names)| (minutes, names.to_owned()))
+    );
+}
+
 fn wanted() -> impl Strategy<Value = (Travel, f64, Option<f64>)> {
     let travel = prop::sample::select(vec![Together, Together, Together, Alone, UnderWay]);
     (travel, 0.0..60.0, prop::option::of(0.0..200.0))
