@@ -242,6 +242,7 @@ fn stands(metric: &ObjectReference, standing: &Standing) -> MetricStanding {
         askers: askers.cloned().collect(),
         is_active: !standing.askers.is_empty(),
         value: last.map(|sample| (sample.value, sample.time)),
+        is_served: standing.reading.is_some(),
         failure: failure(standing),
     }
 }

@@ -40,11 +40,17 @@ pub struct DatadogMetrics {
     client: Client,
     /// Of the annotations that are read.
     prefix: &'static str,
-    objects: Arc<Mutex<Objects>>,
+    state: Arc<Mutex<State>>,
 }
 
-/// Those that are there, by namespace and name.
-type Objects = BTreeMap<(Arc<str>, Arc<str>), Object>;
+/// What is known of the objects.
+#[derive(Default)]
+struct State {
+    /// Those that are there, by namespace and name.
+    objects: BTreeMap<(Arc<str>, Arc<str>), Object>,
+    /// Whether that is all of them.
+    is_listed: bool,
+}
 
 impl DatadogMetrics {
     /// The objects of all namespaces. `prefix` is how the annotations begin that are read.
@@ -52,17 +58,15 @@ impl DatadogMetrics {
         Self {
             client,
             prefix,
-            objects: Arc::default(),
+            state: Arc::default(),
         }
     }
 
     /// What all of them define now.
     pub fn defined(&self) -> Vec<Defined> {
-        let objects = self.objects.lock();
-        objects
-            .values()
-            .map(|object| object.defined.clone())
-            .collect()
+        let state = self.state.lock();
+        let objects = state.objects.values();
+        objects.map(|object| object.defined.clone()).collect()
     }
 
     fn api(&self, namespace: &str) -> Api<DynamicObject> {

@@ -19,11 +19,13 @@ pub struct MetricStanding {
     pub is_active: bool,
     /// The newest value there is, and when it was measured.
     pub value: Option<(Quantity, OffsetDateTime)>,
-    /// Why that is not served as the metric's value.
+    /// Whether whoever reads the metric is given a value.
+    pub is_served: bool,
+    /// Why there is no new value. Without that and without a value, nothing is known yet.
     pub failure: Option<MetricFailure>,
 }
 
-/// Why a metric has no value.
+/// Why a metric has no new value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricFailure {
     /// In a word.
@@ -32,11 +34,11 @@ pub struct MetricFailure {
     pub message: String,
 }
 
-/// How much a write matters: first come turns, and then what was written longest ago.
+/// How much a write matters: turns come first, and then what was written longest ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Worth {
     Turn,
-    Refresh(OffsetDateTime),
+    Refresh,
 }
 
 /// By which part of itself a value may move unwritten.
@@ -53,93 +55,117 @@ pub(super) fn status(
     standing: &MetricStanding,
     now: OffsetDateTime,
 ) -> Option<(Worth, Value)> {
-    let is_valid = standing.is_active && standing.value.is_some() && standing.failure.is_none();
-    let failure = standing.failure.as_ref();
-    let measured = standing.value.map(|(_, time)| time);
-    let known = [
-        Condition::of("Active", standing.is_active, now),
-        Condition::of("Valid", is_valid, now),
-        Condition::of("Updated", measured.is_some(), measured.unwrap_or(now)),
-        Condition {
-            reason: failure.map_or("", |failure| &failure.reason),
-            message: failure.map_or("", |failure| &failure.message),
-            ..Condition::of("Error", failure.is_some(), now)
-        },
-    ];
-    let references = references(&standing.askers);
-    let value = standing.value.map(|(value, _)| decimal(value));
     let text = |name: &str| before.get(name).and_then(Value::as_str).unwrap_or_default();
+    let written = time_of(before, "Updated");
+    // What a leader knew before it was paused is older than what another has written since.
+    let value = standing
+        .value
+        .filter(|(_, measured)| written.is_none_or(|written| written <= *measured));
+    let conditions = conditions(before, standing, value.map(|(_, measured)| measured), now);
+    let references = references(&standing.askers);
     let is_turn = references != text("autoscalerReferences")
-        || known.iter().any(|condition| !condition.is_said(before));
-    let worth = match (is_turn, standing.value) {
+        || conditions
+            .iter()
+            .any(|condition| !is_said(before, condition));
+    let worth = match (is_turn, value) {
         (true, _) => Worth::Turn,
         (false, Some((value, measured))) => {
-            let written = time_of(before, "Updated").unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            let is_new = measured > written;
-            let is_worth_it =
-                is_new && (moved(text("currentValue"), value) || measured - written >= OLD);
-            is_worth_it.then_some(Worth::Refresh(written))?
+            let written = written.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let is_worth_it = measured > written
+                && (moved(text("currentValue"), value) || measured - written >= OLD);
+            is_worth_it.then_some(Worth::Refresh)?
         }
         (false, None) => return None,
     };
+    let value = value.map(|(value, _)| decimal(value));
     let status = json!({
         "autoscalerReferences": references,
-        // The last one there was, which the conditions say whether to trust.
+        // The last one there was, of which the conditions say whether it is served.
         "currentValue": value.as_deref().unwrap_or_else(|| text("currentValue")),
-        "conditions": known.iter().map(|condition| condition.written(before, now)).collect::<Vec<_>>(),
+        "conditions": conditions,
     });
     Some((worth, status))
 }
 
-struct Condition<'a> {
-    kind: &'static str,
-    is_true: bool,
-    updated: OffsetDateTime,
-    reason: &'a str,
-    message: &'a str,
+/// Always these four, in this order.
+fn conditions(
+    before: &Value,
+    standing: &MetricStanding,
+    measured: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> [Value; 4] {
+    let is = |kind: &str, status: &str, updated| said(before, kind, status, updated, now);
+    let or = |kind: &str, new: &str| {
+        let kept = condition(before, kind).cloned();
+        kept.unwrap_or_else(|| is(kind, new, None))
+    };
+    let word = |is_so: bool| if is_so { "True" } else { "False" };
+    let is_known = standing.value.is_some() || standing.failure.is_some();
+    // A replica that has just begun to lead knows less than is written.
+    let is_waiting = standing.is_active && !is_known;
+    let valid = match is_waiting {
+        true => or("Valid", "Unknown"),
+        false => is(
+            "Valid",
+            word(standing.is_active && standing.is_served),
+            Some(now),
+        ),
+    };
+    let updated = match measured {
+        Some(measured) => is("Updated", "True", Some(measured)),
+        None => or("Updated", "False"),
+    };
+    let error = match &standing.failure {
+        _ if is_waiting => or("Error", "False"),
+        None => is("Error", "False", Some(now)),
+        Some(MetricFailure { reason, message }) => {
+            let mut error = is("Error", "True", Some(now));
+            error["reason"] = reason.as_str().into();
+            error["message"] = message.as_str().into();
+            error
+        }
+    };
+    [
+        is("Active", word(standing.is_active), Some(now)),
+        valid,
+        updated,
+        error,
+    ]
 }
 
-impl Condition<'_> {
-    fn of(kind: &'static str, is_true: bool, updated: OffsetDateTime) -> Self {
-        Self {
-            kind,
-            is_true,
-            updated,
-            reason: "",
-            message: "",
-        }
+/// A condition, which keeps the time of its last transition as long as it stands so.
+fn said(
+    before: &Value,
+    kind: &str,
+    status: &str,
+    updated: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Value {
+    let stood = condition(before, kind).filter(|before| before["status"] == status);
+    let since = stood.and_then(|before| before["lastTransitionTime"].as_str());
+    let mut condition = json!({
+        "type": kind,
+        "status": status,
+        "lastTransitionTime": since.map_or_else(|| instant(now), ToOwned::to_owned),
+    });
+    if let Some(updated) = updated {
+        condition["lastUpdateTime"] = instant(updated).into();
     }
+    condition
+}
 
-    fn status(&self) -> &'static str {
-        if self.is_true { "True" } else { "False" }
-    }
+/// Whether the status says this already, whenever.
+fn is_said(before: &Value, now: &Value) -> bool {
+    let kind = now["type"].as_str().unwrap_or_default();
+    condition(before, kind).is_some_and(|before| {
+        let words = ["status", "reason", "message"];
+        words.iter().all(|word| before[*word] == now[*word])
+    })
+}
 
-    fn is_said(&self, before: &Value) -> bool {
-        let Some(before) = condition(before, self.kind) else {
-            return false;
-        };
-        let text = |name: &str| before.get(name).and_then(Value::as_str).unwrap_or_default();
-        text("status") == self.status()
-            && text("reason") == self.reason
-            && text("message") == self.message
-    }
-
-    fn written(&self, before: &Value, now: OffsetDateTime) -> Value {
-        let before = condition(before, self.kind);
-        let stood = before.filter(|before| before["status"] == self.status());
-        let since = stood.and_then(|before| before["lastTransitionTime"].as_str());
-        let mut condition = json!({
-            "type": self.kind,
-            "status": self.status(),
-            "lastTransitionTime": since.map_or_else(|| instant(now), ToOwned::to_owned),
-            "lastUpdateTime": instant(self.updated),
-        });
-        if !self.reason.is_empty() {
-            condition["reason"] = self.reason.into();
-            condition["message"] = self.message.into();
-        }
-        condition
-    }
+/// When the status was written last.
+pub(super) fn written_at(status: &Value) -> Option<OffsetDateTime> {
+    time_of(status, "Active")
 }
 
 fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -172,7 +198,9 @@ fn moved(written: &str, value: Quantity) -> bool {
 /// As Datadog's agent writes it: `hpa:shop/web, wpa:shop/api`.
 fn references(askers: &[ObjectReference]) -> String {
     let mut references = String::new();
-    for asker in askers.iter().take(MOST_REFERENCES) {
+    let mut sorted: Vec<_> = askers.iter().collect();
+    sorted.sort_unstable();
+    for asker in sorted.into_iter().take(MOST_REFERENCES) {
         let kind = match asker.kind.as_ref() {
             kind if kind == HPA.name => "hpa",
             kind if kind == WATERMARK.name => "wpa",
@@ -212,6 +240,8 @@ fn instant(time: OffsetDateTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::testing::NOW;
 
@@ -226,21 +256,52 @@ mod tests {
     fn standing(value: &str, age: i64) -> MetricStanding {
         MetricStanding {
             metric: object("DatadogMetric", "depth"),
-            askers: vec![object(HPA.name, "web"), object(WATERMARK.name, "api")],
+            askers: vec![object(WATERMARK.name, "api"), object(HPA.name, "web")],
             is_active: true,
             value: Some((value.parse().unwrap(), NOW - Duration::seconds(age))),
+            is_served: true,
             failure: None,
         }
     }
 
     fn failing(reason: &str) -> MetricStanding {
         MetricStanding {
+            is_served: false,
             failure: Some(MetricFailure {
                 reason: reason.to_owned(),
                 message: "Datadog has nothing newer".to_owned(),
             }),
             ..standing("7", 90)
         }
+    }
+
+    fn waiting() -> MetricStanding {
+        MetricStanding {
+            value: None,
+            is_served: false,
+            ..standing("7", 90)
+        }
+    }
+
+    fn idle() -> MetricStanding {
+        MetricStanding {
+            askers: Vec::new(),
+            is_active: false,
+            ..waiting()
+        }
+    }
+
+    const KINDS: [&str; 4] = ["Active", "Valid", "Updated", "Error"];
+
+    fn statuses(status: &Value) -> [String; 4] {
+        KINDS.map(|kind| {
+            let status = condition(status, kind).unwrap()["status"].as_str();
+            status.unwrap().to_owned()
+        })
+    }
+
+    fn since(status: &Value) -> [Value; 4] {
+        KINDS.map(|kind| condition(status, kind).unwrap()["lastTransitionTime"].clone())
     }
 
     #[test]
@@ -276,10 +337,8 @@ mod tests {
         let (worth, after) = status(&before, &failing("NoData"), later).unwrap();
         assert_eq!(worth, Worth::Turn);
         assert_eq!(after["currentValue"], "7");
-        let since = |kind: &str| condition(&after, kind).unwrap()["lastTransitionTime"].clone();
         let (then, now) = (json!(instant(NOW)), json!(instant(later)));
-        let times = ["Active", "Valid", "Updated", "Error"].map(since);
-        assert_eq!(times, [then.clone(), now.clone(), then, now]);
+        assert_eq!(since(&after), [then.clone(), now.clone(), then, now]);
         let error = condition(&after, "Error").unwrap();
         assert_eq!(
             (&error["reason"], &error["message"]),
@@ -292,12 +351,11 @@ mod tests {
     #[test]
     fn a_value_is_written_when_it_has_moved_or_the_one_that_is_written_is_old() {
         let (_, before) = status(&Value::Null, &standing("100", 400), NOW).unwrap();
-        let written = NOW - Duration::seconds(400);
         for (value, age, expected) in [
-            ("100", 0, Some(Worth::Refresh(written))),
+            ("100", 0, Some(Worth::Refresh)),
             ("100", 101, None),
             ("101", 101, None),
-            ("102", 101, Some(Worth::Refresh(written))),
+            ("102", 101, Some(Worth::Refresh)),
             // No newer than what is written.
             ("200", 400, None),
         ] {
@@ -307,32 +365,110 @@ mod tests {
     }
 
     #[test]
-    fn without_a_value_none_is_invented() {
+    fn without_a_value_none_is_invented_and_an_old_one_is_not_made_new() {
         let never = MetricStanding {
             value: None,
             ..failing("UnknownMetric")
         };
         let (_, written) = status(&Value::Null, &never, NOW).unwrap();
         assert_eq!(written["currentValue"], "");
-        let idle = MetricStanding {
-            askers: Vec::new(),
-            is_active: false,
-            ..standing("7", 90)
+        assert_eq!(statuses(&written), ["True", "False", "False", "True"]);
+        assert_eq!(time_of(&written, "Updated"), None);
+
+        let (_, written) = status(&Value::Null, &standing("7", 90), NOW).unwrap();
+        let later = NOW + Duration::HOUR;
+        let (_, written) = status(&written, &idle(), later).unwrap();
+        assert_eq!(written["currentValue"], "7");
+        assert_eq!(statuses(&written), ["False", "False", "True", "False"]);
+        let measured = NOW - Duration::seconds(90);
+        assert_eq!(
+            time_of(&written, "Updated").map(instant),
+            Some(instant(measured))
+        );
+        assert_eq!(inactive_since(&written).map(instant), Some(instant(later)));
+    }
+
+    #[test]
+    fn whoever_knows_nothing_yet_leaves_what_is_written() {
+        let (_, new) = status(&Value::Null, &waiting(), NOW).unwrap();
+        assert_eq!(statuses(&new), ["True", "Unknown", "False", "False"]);
+        for stood in [standing("7", 90), failing("NoData")] {
+            let (_, written) = status(&Value::Null, &stood, NOW).unwrap();
+            assert_eq!(status(&written, &waiting(), NOW + Duration::MINUTE), None);
+        }
+    }
+
+    #[test]
+    fn a_turn_writes_no_older_value_over_a_newer_one() {
+        let (_, written) = status(&Value::Null, &standing("9", 10), NOW).unwrap();
+        let (_, written) = status(&written, &failing("NoData"), NOW).unwrap();
+        assert_eq!(written["currentValue"], "9");
+        let measured = NOW - Duration::seconds(10);
+        assert_eq!(
+            time_of(&written, "Updated").map(instant),
+            Some(instant(measured))
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_held_is_valid_and_says_why_it_is_no_newer() {
+        let held = MetricStanding {
+            is_served: true,
+            ..failing("Unavailable")
         };
-        let (_, written) = status(&written, &idle, NOW).unwrap();
-        let statuses = ["Active", "Valid", "Updated", "Error"]
-            .map(|kind| condition(&written, kind).unwrap()["status"].clone());
-        assert_eq!(statuses, ["False", "False", "True", "False"]);
-        assert_eq!(inactive_since(&written).map(instant), Some(instant(NOW)));
+        let (_, written) = status(&Value::Null, &held, NOW).unwrap();
+        assert_eq!(statuses(&written), ["True", "True", "True", "True"]);
+    }
+
+    fn any_standing() -> impl Strategy<Value = MetricStanding> {
+        let value = proptest::option::of((-3..3_i64, 0..600_i64));
+        let failure = proptest::option::of(prop_oneof!["NoData", "Unavailable"]);
+        let flags = (any::<bool>(), any::<bool>(), 0..3_usize);
+        (value, failure, flags).prop_map(|(value, failure, (is_active, is_served, askers))| {
+            MetricStanding {
+                metric: object("DatadogMetric", "depth"),
+                askers: (0..askers)
+                    .map(|n| object(HPA.name, &format!("h{n}")))
+                    .collect(),
+                is_active,
+                value: value.map(|(value, age)| (value.into(), NOW - Duration::seconds(age))),
+                is_served,
+                failure: failure.map(|reason| MetricFailure {
+                    message: format!("because of {reason}"),
+                    reason,
+                }),
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_written_once_and_a_flip_moves_its_own_time_alone(
+            one in any_standing(),
+            other in any_standing(),
+        ) {
+            let (_, before) = status(&Value::Null, &one, NOW).unwrap();
+            let later = NOW + Duration::MINUTE;
+            prop_assert_eq!(status(&before, &one, later), None);
+            let Some((_, after)) = status(&before, &other, later) else {
+                return Ok(());
+            };
+            prop_assert_eq!(status(&after, &other, later), None);
+            let (was, is) = (statuses(&before), statuses(&after));
+            for (index, time) in since(&after).into_iter().enumerate() {
+                let expected = if was[index] == is[index] { NOW } else { later };
+                prop_assert_eq!(time, json!(instant(expected)));
+            }
+        }
     }
 
     #[test]
     fn many_references_are_counted() {
-        let many: Vec<_> = (0..23)
+        let many: Vec<_> = (10..33)
             .map(|n| object(HPA.name, &format!("h{n}")))
             .collect();
         let told = references(&many);
-        assert!(told.ends_with("hpa:shop/h19 and 3 more"), "{told}");
+        assert!(told.ends_with("hpa:shop/h29 and 3 more"), "{told}");
     }
 
     #[test]

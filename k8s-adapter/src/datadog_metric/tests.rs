@@ -34,6 +34,7 @@ fn standing(name: &str, value: i64) -> MetricStanding {
         askers: Vec::new(),
         is_active: true,
         value: Some((value.into(), NOW)),
+        is_served: true,
         failure: None,
     }
 }
@@ -139,6 +140,49 @@ fn what_an_object_defines_is_read_in_whichever_form_it_has() {
     }
 }
 
+/// What the watch tells, as lines.
+fn line(told: MetricsWatched) -> String {
+    match told {
+        MetricsWatched::Changed(MetricsChange {
+            defined, removed, ..
+        }) => {
+            let defined = defined.iter().map(|metric| format!("+{}", metric.query));
+            let removed = removed.iter().map(|metric| format!("-{}", metric.query));
+            defined.chain(removed).collect::<Vec<_>>().join(" ")
+        }
+        MetricsWatched::Synced => "synced".to_owned(),
+        MetricsWatched::Failing(why) => why.to_string(),
+    }
+}
+
+fn list(items: &[Value]) -> (u16, Value) {
+    (
+        200,
+        json!({"metadata": {"resourceVersion": "7"}, "items": items}),
+    )
+}
+
+fn status_of(code: u16) -> (u16, Value) {
+    let status = json!({"kind": "Status", "status": "Failure", "code": code, "message": "no"});
+    (code, status)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_without_the_kind_has_none_of_them_and_says_so_once() {
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let (client, _) =
+        api_server(
+            move |_, _| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                0..=2 => status_of(404),
+                _ => list(&[object("depth", "a")]),
+            },
+        );
+    let watch = DatadogMetrics::new(client, PREFIX).watch();
+    let told: Vec<_> = watch.take(3).map(line).collect().await;
+    assert!(told[0].contains("datadogmetric-crd.yaml"), "{told:?}");
+    assert_eq!(told[1..], ["synced", "+a"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_definition_is_told_once_and_a_status_is_no_news() {
     let tries = std::sync::atomic::AtomicU32::new(0);
@@ -148,37 +192,21 @@ async fn a_definition_is_told_once_and_a_status_is_no_news() {
             object["status"] = json!({"currentValue": "7"});
             object
         };
-        let list = |items: Value| json!({"metadata": {"resourceVersion": "7"}, "items": items});
-        let event = |kind: &str, object: Value| json!({"type": kind, "object": object});
+        let event = |kind: &str, object: Value| (200, json!({"type": kind, "object": object}));
         match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-            0 => (
-                404,
-                json!({"kind": "Status", "status": "Failure", "code": 404, "message": "no"}),
-            ),
-            1 => (200, list(json!([object("depth", "a")]))),
-            2 => (200, event("MODIFIED", with_status("a"))),
-            3 => (200, event("MODIFIED", with_status("b"))),
-            _ => (200, event("DELETED", with_status("b"))),
+            0 => list(&[object("depth", "a"), object("other", "o")]),
+            1 => event("MODIFIED", with_status("a")),
+            2 => event("MODIFIED", with_status("b")),
+            3 => event("ERROR", status_of(410).1),
+            // Gone while nobody watched.
+            4 => list(&[object("depth", "b")]),
+            _ => event("DELETED", with_status("b")),
         }
     });
-    let told: Vec<_> = DatadogMetrics::new(client, PREFIX)
-        .watch()
-        .take(5)
-        .map(|told| match told {
-            MetricsWatched::Changed(MetricsChange {
-                defined, removed, ..
-            }) => {
-                let defined = defined.iter().map(|metric| format!("+{}", metric.query));
-                let removed = removed.iter().map(|metric| format!("-{}", metric.query));
-                defined.chain(removed).collect::<Vec<_>>().join(" ")
-            }
-            MetricsWatched::Synced => "synced".to_owned(),
-            MetricsWatched::Failing(why) => why.to_string(),
-        })
-        .collect()
-        .await;
-    assert!(told[0].contains("datadogmetric-crd.yaml"), "{told:?}");
-    assert_eq!(told[1..], ["+a", "synced", "+b", "-b"]);
+    let watch = DatadogMetrics::new(client, PREFIX).watch();
+    let told: Vec<_> = watch.take(6).map(line).collect().await;
+    assert_eq!(told[..3], ["+a +o", "synced", "+b"]);
+    assert_eq!(told[4..], ["-o", "-b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,24 +238,84 @@ async fn turns_are_written_first_and_no_more_than_are_allowed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_somebody_has_changed_waits_and_a_missing_permission_is_told() {
-    let objects = || vec![object("a", "q"), object("b", "q")];
-    let standings = ["a", "b"].map(|name| standing(name, 7));
-    let (metrics, written) = watched(objects(), |path| path.contains("/a/").then_some(409)).await;
-    let outcome = metrics.write(&standings, 9, NOW).await.unwrap();
-    assert_eq!(outcome, MetricsWritten { writes: 1, left: 1 });
-    assert_eq!(places(&written), ["shop/datadogmetrics/b/status"]);
-
-    let (metrics, _) = watched(objects(), |_| Some(403)).await;
-    let why = metrics.write(&standings, 9, NOW).await.unwrap_err();
+async fn an_object_that_cannot_be_written_keeps_no_other_from_it() {
+    let objects = || ["a", "b", "c"].map(|name| object(name, "q")).to_vec();
+    let standings = ["a", "b", "c"].map(|name| standing(name, 7));
+    // Somebody has changed or deleted it.
+    for code in [409, 404] {
+        let refuses = move |path: &str| path.contains("/a/").then_some(code);
+        let (metrics, written) = watched(objects(), refuses).await;
+        let outcome = metrics.write(&standings, 9, NOW).await.unwrap();
+        assert_eq!(outcome, MetricsWritten { writes: 2, left: 1 });
+        assert_eq!(places(&written).len(), 2);
+    }
+    // A rule of the cluster forbids it.
+    let refuses = |path: &str| path.contains("/a/").then_some(422);
+    let (metrics, written) = watched(objects(), refuses).await;
+    let why = metrics.write(&standings, 1, NOW).await.unwrap_err();
     assert_eq!(why.to_string(), "DatadogMetric shop/a cannot be written");
-    assert!(
-        why.source
+    metrics.write(&standings, 1, NOW).await.unwrap();
+    metrics.write(&standings, 9, NOW).await.unwrap_err();
+    let status = |name: &str| format!("shop/datadogmetrics/{name}/status");
+    assert_eq!(places(&written), [status("b"), status("c")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_permission_is_told_and_an_api_server_that_fails_is_asked_no_further() {
+    let objects = || ["a", "b"].map(|name| object(name, "q")).to_vec();
+    let standings = ["a", "b"].map(|name| standing(name, 7));
+    for (code, asked) in [(403, 2), (503, 1)] {
+        let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let refuses = move |_: &str| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Some(code)
+        };
+        let (metrics, _) = watched(objects(), refuses).await;
+        let why = metrics.write(&standings, 9, NOW).await.unwrap_err();
+        assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), asked);
+        let is_told = why
+            .source
             .to_string()
-            .contains("update on datadogmetrics/status"),
-        "{}",
-        why.source
-    );
+            .contains("update on datadogmetrics/status");
+        assert_eq!(is_told, code == 403, "{}", why.source);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_before_the_first_list() {
+    let (client, asked) = api_server(|_, _| status_of(500));
+    let metrics = DatadogMetrics::new(client, PREFIX);
+    let generated = Generated {
+        query: "q".into(),
+        metric_name: "depth".into(),
+    };
+    let nothing = MetricsWritten::default();
+    let outcome = metrics.write(&[standing("a", 7)], 9, NOW).await.unwrap();
+    assert_eq!(outcome, nothing);
+    let outcome = metrics.generate("shop", &[generated], 9, NOW).await;
+    assert_eq!(outcome.unwrap(), nothing);
+    assert_eq!(asked.lock().unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_watch_tells_during_a_write_is_newer_than_its_answer() {
+    let (metrics, _) = watched(vec![object("a", "q")], |_| None).await;
+    let key = ("shop".into(), "a".into());
+    let sent = metrics.state.lock().objects[&key].written.metadata.clone();
+    let mut newer = object("a", "other");
+    newer["metadata"]["resourceVersion"] = json!("9");
+    metrics
+        .state
+        .lock()
+        .objects
+        .insert(key.clone(), read(newer));
+    let answer = serde_json::from_value(object("a", "q")).unwrap();
+    metrics.wrote(&sent, answer);
+    let state = metrics.state.lock();
+    let known = &state.objects[&key].written;
+    assert_eq!(known.metadata.resource_version.as_deref(), Some("9"));
+    assert_eq!(known.data["spec"]["query"], "other");
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,77 +37,97 @@ pub struct MetricsChange {
     pub problems: Vec<DefinitionProblem>,
 }
 
-impl MetricsChange {
-    fn is_empty(&self) -> bool {
-        self.defined.is_empty() && self.removed.is_empty() && self.problems.is_empty()
-    }
-}
-
 impl DatadogMetrics {
     /// Watches the objects of all namespaces; never ends. A status is no news.
+    ///
+    /// A cluster without the kind has none of them, which is told once.
     pub fn watch(&self) -> impl Stream<Item = MetricsWatched> + Send + use<> {
         let resource = DATADOG_METRIC.resource(DATADOG_METRIC.versions[0]);
         let objects: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let events = with_pauses(watcher(objects, watcher::Config::default()));
         let metrics = self.clone();
-        let (mut listed, mut synced) = (Vec::new(), false);
-        events.flat_map(move |event| stream::iter(metrics.step(&mut listed, &mut synced, event)))
+        let mut watch = Watch::default();
+        events.flat_map(move |event| stream::iter(watch.step(&metrics, event)))
     }
+}
 
+/// What is kept between two events.
+#[derive(Default)]
+struct Watch {
+    listed: Vec<Object>,
+    is_synced: bool,
+    /// Whether it has been told that the cluster is without the kind.
+    is_absent: bool,
+}
+
+impl Watch {
     fn step(
-        &self,
-        listed: &mut Vec<Object>,
-        synced: &mut bool,
+        &mut self,
+        metrics: &DatadogMetrics,
         event: Result<Event<DynamicObject>, watcher::Error>,
     ) -> Vec<MetricsWatched> {
-        let read = |object| Object::read(object, self.prefix);
+        let read = |object| Object::read(object, metrics.prefix);
         let mut change = MetricsChange::default();
         let mut told = Vec::new();
+        let mut state = metrics.state.lock();
+        let mut is_known = false;
         match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(object)) => listed.push(read(object)),
+            Ok(Event::Init) => self.listed.clear(),
+            Ok(Event::InitApply(object)) => self.listed.push(read(object)),
             Ok(Event::InitDone) => {
-                let mut before = mem::take(&mut *self.objects.lock());
-                for object in mem::take(listed) {
-                    let was = before.remove(&key(&object.defined.metric));
-                    self.put(object, was.as_ref(), &mut change);
+                let mut before = mem::take(&mut state.objects);
+                for object in mem::take(&mut self.listed) {
+                    let key = key(&object.defined.metric);
+                    change.compare(before.remove(&key).as_ref(), &object);
+                    state.objects.insert(key, object);
                 }
                 let gone = before.into_values().map(|object| object.defined);
                 change.removed.extend(gone);
-                if !mem::replace(synced, true) {
-                    told.push(MetricsWatched::Synced);
-                }
+                state.is_listed = true;
+                (is_known, self.is_absent) = (true, false);
             }
             Ok(Event::Apply(object)) => {
                 let object = read(object);
-                let was = self.objects.lock().remove(&key(&object.defined.metric));
-                self.put(object, was.as_ref(), &mut change);
+                let key = key(&object.defined.metric);
+                change.compare(state.objects.get(&key), &object);
+                state.objects.insert(key, object);
             }
             Ok(Event::Delete(object)) => {
-                let gone = self
-                    .objects
-                    .lock()
-                    .remove(&key(&read(object).defined.metric));
+                let gone = state.objects.remove(&key(&read(object).defined.metric));
                 change.removed.extend(gone.map(|object| object.defined));
             }
-            Err(error) => told.push(MetricsWatched::Failing(said(error))),
+            Err(error) => {
+                let error = said(error);
+                let is_absent = matches!(error, ApiError::Unserved { .. });
+                if !(is_absent && mem::replace(&mut self.is_absent, is_absent)) {
+                    told.push(MetricsWatched::Failing(error));
+                }
+                is_known = is_absent;
+            }
         }
         if !change.is_empty() {
-            told.insert(0, MetricsWatched::Changed(change));
+            told.push(MetricsWatched::Changed(change));
+        }
+        if is_known && !mem::replace(&mut self.is_synced, true) {
+            told.push(MetricsWatched::Synced);
         }
         told
     }
+}
 
-    fn put(&self, object: Object, was: Option<&Object>, change: &mut MetricsChange) {
-        if was.is_none_or(|was| was.defined != object.defined) {
-            change.defined.push(object.defined.clone());
+impl MetricsChange {
+    fn is_empty(&self) -> bool {
+        self.defined.is_empty() && self.removed.is_empty() && self.problems.is_empty()
+    }
+
+    fn compare(&mut self, before: Option<&Object>, now: &Object) {
+        if before.is_none_or(|before| before.defined != now.defined) {
+            self.defined.push(now.defined.clone());
         }
-        let told = was.map_or(&[][..], |was| &was.problems);
-        let problems = object.problems.iter();
+        let told = before.map_or(&[][..], |before| &before.problems);
+        let problems = now.problems.iter();
         let new = problems.filter(|problem| !told.contains(problem));
-        change.problems.extend(new.cloned());
-        let key = key(&object.defined.metric);
-        self.objects.lock().insert(key, object);
+        self.problems.extend(new.cloned());
     }
 }
 

@@ -1,9 +1,9 @@
 //! Writes what is known of the metrics, and the objects that are generated.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube_client::api::{DeleteParams, PostParams, Preconditions};
-use kube_core::DynamicObject;
+use kube_core::{DynamicObject, ObjectMeta};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{
     DatadogMetrics, MetricStanding, by_object,
     generated::{generated_name, is_used_up},
-    status::status,
+    status::{Worth, status, written_at},
 };
 use crate::{ApiError, kind::DATADOG_METRIC};
 
@@ -53,33 +53,27 @@ pub struct MetricsError {
 impl DatadogMetrics {
     /// Writes into the status of each object how it stands with it at `now`, where that is
     /// worth it, and into no more than `most`: turns first, and then what was written
-    /// longest ago. Somebody has to [watch](Self::watch). An object that somebody else has
-    /// changed meanwhile is written the next time.
+    /// longest ago. Somebody has to [watch](Self::watch), and nothing is written before the
+    /// first list has come. An object that somebody else has changed meanwhile is written
+    /// the next time.
     ///
     /// # Errors
-    /// When the API server refuses: what was written until then stays.
+    /// The first refusal of the API server. The other objects are written all the same,
+    /// unless it cannot be asked at all.
     pub async fn write(
         &self,
         standings: &[MetricStanding],
         most: usize,
         now: OffsetDateTime,
     ) -> Result<MetricsWritten, MetricsError> {
-        let standings = by_object(standings);
-        let mut due = Vec::new();
-        for object in self.objects.lock().values() {
-            if let Some(standing) = standings.get(&object.defined.metric) {
-                let before = object.written.data.get("status").unwrap_or(&Value::Null);
-                if let Some((worth, status)) = status(before, standing, now) {
-                    due.push((worth, object.written.clone(), status));
-                }
-            }
-        }
-        due.sort_by_key(|(worth, ..)| *worth);
-        let mut written = MetricsWritten {
-            writes: 0,
-            left: due.len().saturating_sub(most),
-        };
-        for (_, mut object, status) in due.into_iter().take(most) {
+        let mut due = self.due(standings, now);
+        due.sort_by_key(|due| (due.worth, due.written));
+        let mut outcome = Outcome::leaving(due.len().saturating_sub(most));
+        for Due {
+            mut object, status, ..
+        } in due.into_iter().take(most)
+        {
+            let sent = object.metadata.clone();
             object.data["status"] = status;
             let (namespace, name) = named(&object);
             let api = self.api(&namespace);
@@ -87,30 +81,43 @@ impl DatadogMetrics {
             let request = api.replace_status(&name, &params, &object);
             match within(request, MAY_TELL).await {
                 Ok(object) => {
-                    self.wrote(object);
-                    written.writes += 1;
+                    self.wrote(&sent, object);
+                    outcome.writes();
                 }
-                // Somebody has changed or deleted it: the watch tells.
-                Err(ApiError::Refused {
-                    code: 404 | 409, ..
-                }) => written.left += 1,
-                Err(source) => {
-                    return Err(MetricsError {
-                        namespace,
-                        name,
-                        source,
-                    });
+                Err(why) => {
+                    if !is_changed(&why) {
+                        self.refused(&(namespace.clone(), name.clone()), now);
+                    }
+                    outcome.fails(namespace, name, why)?;
                 }
             }
         }
-        Ok(written)
+        outcome.end()
+    }
+
+    fn due(&self, standings: &[MetricStanding], now: OffsetDateTime) -> Vec<Due> {
+        let standings = by_object(standings);
+        let state = self.state.lock();
+        let objects = state.objects.values().filter(|_| state.is_listed);
+        let due = objects.filter_map(|object| {
+            let standing = standings.get(&object.defined.metric)?;
+            let before = object.written.data.get("status").unwrap_or(&Value::Null);
+            let (worth, status) = status(before, standing, now)?;
+            Some(Due {
+                worth,
+                written: written_at(before).max(object.refused),
+                object: object.written.clone(),
+                status,
+            })
+        });
+        due.collect()
     }
 
     /// Makes the objects in `namespace` that show what is asked for by a plain name, and
     /// removes those that nobody has asked for in three hours; no more than `most` at a time.
     ///
     /// # Errors
-    /// When the API server refuses: what was written until then stays.
+    /// As those of [`write`](Self::write).
     pub async fn generate(
         &self,
         namespace: &str,
@@ -118,36 +125,33 @@ impl DatadogMetrics {
         most: usize,
         now: OffsetDateTime,
     ) -> Result<MetricsWritten, MetricsError> {
-        let wanted: HashMap<_, _> = wanted
-            .iter()
-            .map(|generated| (generated_name(&generated.query), generated))
-            .collect();
+        let named_by =
+            |generated: &'_ Generated| (generated_name(&generated.query), generated.clone());
+        let mut missing: BTreeMap<_, _> = wanted.iter().map(named_by).collect();
         let mut used_up = Vec::new();
-        let mut missing = wanted.clone();
-        for object in self.objects.lock().values() {
-            let metric = &object.defined.metric;
-            if metric.namespace.as_ref() != namespace {
-                continue;
+        {
+            let state = self.state.lock();
+            if !state.is_listed {
+                return Ok(MetricsWritten::default());
             }
-            let is_wanted = missing.remove(metric.name.as_ref()).is_some();
-            if !is_wanted && is_used_up(object, now) {
-                used_up.push(object.written.clone());
+            for object in state.objects.values() {
+                let metric = &object.defined.metric;
+                let is_here = metric.namespace.as_ref() == namespace;
+                let is_wanted = is_here && missing.remove(metric.name.as_ref()).is_some();
+                if is_here && !is_wanted && is_used_up(object, now) {
+                    used_up.push(object.written.clone());
+                }
             }
         }
+        // Neither keeps the other waiting for ever.
+        let removals = used_up
+            .len()
+            .min((most / 2).max(most.saturating_sub(missing.len())));
+        let creations = missing.len().min(most - removals);
+        let left = missing.len() + used_up.len() - removals - creations;
+        let mut outcome = Outcome::leaving(left);
         let api = self.api(namespace);
-        let mut written = MetricsWritten {
-            writes: 0,
-            left: (missing.len() + used_up.len()).saturating_sub(most),
-        };
-        let failed = |name: &str, source| MetricsError {
-            namespace: namespace.into(),
-            name: name.into(),
-            source,
-        };
-        let mut missing: Vec<_> = missing.into_iter().collect();
-        missing.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let removed = most.saturating_sub(missing.len());
-        for (name, generated) in missing.into_iter().take(most) {
+        for (name, generated) in missing.into_iter().take(creations) {
             let resource = DATADOG_METRIC.resource(DATADOG_METRIC.versions[0]);
             let spec = json!({"spec": {
                 "query": &*generated.query,
@@ -157,14 +161,12 @@ impl DatadogMetrics {
             let params = PostParams::default();
             let request = api.create(&params, &object);
             match within(request, MAY_GENERATE).await {
-                Ok(_) => written.writes += 1,
-                // It is there already, and the watch will tell.
-                Err(ApiError::Refused { code: 409, .. }) => {}
-                Err(why) => return Err(failed(&name, why)),
+                Ok(_) => outcome.writes(),
+                Err(why) => outcome.fails(namespace.into(), name.into(), why)?,
             }
         }
-        for object in used_up.into_iter().take(removed) {
-            let (_, name) = named(&object);
+        for object in used_up.into_iter().take(removals) {
+            let (namespace, name) = named(&object);
             let params = DeleteParams {
                 preconditions: Some(Preconditions {
                     resource_version: object.metadata.resource_version.clone(),
@@ -174,24 +176,103 @@ impl DatadogMetrics {
             };
             let request = api.delete(&name, &params);
             match within(request, MAY_GENERATE).await {
-                Ok(_) => written.writes += 1,
-                Err(ApiError::Refused {
-                    code: 404 | 409, ..
-                }) => {}
-                Err(why) => return Err(failed(&name, why)),
+                Ok(_) => outcome.writes(),
+                Err(why) => outcome.fails(namespace, name, why)?,
             }
         }
-        Ok(written)
+        outcome.end()
     }
 
-    /// What was written is known before the watch tells.
-    fn wrote(&self, written: DynamicObject) {
-        let key = named(&written);
-        if let Some(object) = self.objects.lock().get_mut(&key) {
-            object.written.metadata.resource_version = written.metadata.resource_version;
-            object.written.data = written.data;
+    /// What was written is known before the watch tells, unless that has told of something
+    /// newer.
+    pub(super) fn wrote(&self, sent: &ObjectMeta, written: DynamicObject) {
+        let mut state = self.state.lock();
+        if let Some(object) = state.objects.get_mut(&named(&written)) {
+            let known = &object.written.metadata;
+            let is_that =
+                (&known.uid, &known.resource_version) == (&sent.uid, &sent.resource_version);
+            if is_that {
+                object.written.metadata.resource_version = written.metadata.resource_version;
+                object.written.data = written.data;
+                object.refused = None;
+            }
         }
     }
+
+    /// Others come before it the next time.
+    fn refused(&self, key: &(Arc<str>, Arc<str>), now: OffsetDateTime) {
+        if let Some(object) = self.state.lock().objects.get_mut(key) {
+            object.refused = Some(now);
+        }
+    }
+}
+
+/// A status that is worth a write.
+struct Due {
+    worth: Worth,
+    /// When it was written last, or could not be.
+    written: Option<OffsetDateTime>,
+    object: DynamicObject,
+    status: Value,
+}
+
+/// What some writes came to so far.
+struct Outcome {
+    written: MetricsWritten,
+    refusal: Option<MetricsError>,
+}
+
+impl Outcome {
+    fn leaving(left: usize) -> Self {
+        Self {
+            written: MetricsWritten { writes: 0, left },
+            refusal: None,
+        }
+    }
+
+    fn writes(&mut self) {
+        self.written.writes += 1;
+    }
+
+    /// # Errors
+    /// When there is no use in going on.
+    fn fails(
+        &mut self,
+        namespace: Arc<str>,
+        name: Arc<str>,
+        source: ApiError,
+    ) -> Result<(), MetricsError> {
+        self.written.left += 1;
+        // Somebody has made, changed or deleted it: the watch tells.
+        if is_changed(&source) {
+            return Ok(());
+        }
+        let is_all = source.is_transient() || matches!(source, ApiError::Unauthorized { .. });
+        let error = MetricsError {
+            namespace,
+            name,
+            source,
+        };
+        if is_all {
+            return Err(error);
+        }
+        self.refusal.get_or_insert(error);
+        Ok(())
+    }
+
+    fn end(self) -> Result<MetricsWritten, MetricsError> {
+        self.refusal.map_or(Ok(self.written), Err)
+    }
+}
+
+fn is_changed(why: &ApiError) -> bool {
+    matches!(
+        why,
+        ApiError::Refused {
+            code: 404 | 409,
+            ..
+        }
+    )
 }
 
 fn named(object: &DynamicObject) -> (Arc<str>, Arc<str>) {
