@@ -1,5 +1,6 @@
 //! The plain maps: who asks for which metric, and what is known of its query.
 
+mod agreement;
 mod asking;
 mod definitions;
 mod demanded;
@@ -18,20 +19,13 @@ use std::{
 use datadog_query::Query;
 use indexmap::{IndexMap, map};
 use provider_api::ExternalMetric;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 pub use self::asking::{Answer, Turn};
-use self::{
-    definitions::Defined,
-    demanded::{Demanded, Wished},
-    hearsay::Hearsay,
-};
+use self::{definitions::Defined, demanded::Demanded, hearsay::Hearsay};
 use crate::{
     Inexpressible, Key, MetricReference, Namespaces, Policy, Reading, State, Template, Unready,
-    Wishes,
-    capitals::Capitals,
-    known::{Ages, Known},
-    reference::in_one_writing,
+    Wishes, capitals::Capitals, known::Known, reference::in_one_writing,
 };
 
 /// Who asks for which metric, and what is known of its query.
@@ -218,61 +212,6 @@ impl Ledger {
                     .collect(),
             )),
         }
-    }
-
-    /// The policy that counts for a metric.
-    fn policy<'a>(&'a self, demanded: &'a Demanded) -> &'a Policy {
-        demanded.policy.as_deref().unwrap_or(&self.usual)
-    }
-
-    /// Whoever asks for `metric` agrees on one policy: that of the most careful, in each
-    /// thing.
-    fn agree(&mut self, metric: &ExternalMetric) {
-        let Some(demanded) = self.demanded.get(metric) else {
-            return;
-        };
-        let definition = self.definition(demanded).map(|defined| defined.wishes());
-        let definition = definition.unwrap_or_default();
-        let policies = demanded.kinds().map(|wished: &Wished| {
-            let nothing = Wishes::default();
-            let wishes = wished.as_deref().unwrap_or(&nothing).over(&definition);
-            self.policy.with(&wishes, self.template.width())
-        });
-        let agreed = policies.reduce(|one, other| one.and(&other));
-        let agreed = agreed.filter(|agreed| *agreed != self.usual).map(Arc::new);
-        if let Some(demanded) = self.demanded.get_mut(metric) {
-            demanded.policy = agreed;
-        }
-    }
-
-    fn agree_anew(&mut self, metric: &ExternalMetric) {
-        self.agree(metric);
-        let demanded = self.demanded.get(metric);
-        if let Some(Ok(query)) = demanded.map(|demanded| demanded.query.clone()) {
-            self.agree_on_age(&query);
-        }
-    }
-
-    /// A query is asked so often, and so far back, that the value lives for whoever needs
-    /// the youngest, and is there for whoever takes the oldest.
-    fn agree_on_age(&mut self, query: &Query) {
-        let Some(known) = self.known.get(query) else {
-            return;
-        };
-        let ages = known.metrics.keys().filter_map(|metric| self.ages(metric));
-        let ages = ages.reduce(Ages::and);
-        if let Some(known) = self.known.get_mut(query) {
-            known.ages = ages;
-        }
-    }
-
-    /// What one metric says of the age of its query.
-    fn ages(&self, metric: &ExternalMetric) -> Option<Ages> {
-        let demanded = self.demanded.get(metric)?;
-        let age = self.policy(demanded).max_age();
-        let definition = self.definition(demanded);
-        let window = definition.and_then(|definition| definition.window);
-        Some(Ages::of(age).looking_back(window.unwrap_or_default().min(Duration::DAY)))
     }
 
     /// The metric means its query from now on. Tells whether Datadog has yet to be asked.

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
+use time::Duration;
 
 use super::{
     tests::{at, hpa, key, ledger, metric, query, value},
     *,
 };
-use crate::{Definition, Sample, Subject, Told};
+use crate::{Definition, Sample, Subject, Told, known::Ages};
 
 /// Two metrics by name, whose queries are the first two, and two by reference.
 const METRICS: [&str; 4] = [
