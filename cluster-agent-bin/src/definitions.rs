@@ -1,21 +1,22 @@
 //! The one place where DatadogMetrics enter the store, and where their status comes from.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc};
+mod standing;
+
+use std::{convert::Infallible, sync::Arc};
 
 use datadog_query::{Query, QueryTemplate};
 use futures_util::StreamExt as _;
 use k8s_adapter::{
-    ApiError, DatadogMetrics, Defined, Generated, Leadership, MetricFailure, MetricStanding,
-    MetricsChange, MetricsError, MetricsWatched, MetricsWritten,
+    ApiError, DatadogMetrics, Defined, Leadership, MetricsChange, MetricsError, MetricsWatched,
+    MetricsWritten,
 };
-use metrics_store::{
-    Definition, Key, MetricReference, Origin, Reason, Standing, Store, Subject, Wishes,
-};
+use metrics_store::{Definition, Key, MetricReference, Store, Wishes};
 use provider_api::{Clock as _, ExternalMetric, MetricsServer, ObjectReference, Selector};
 use time::Duration;
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
+use self::standing::{told, wanted};
 use crate::{chain, config::Variables, edge::WallClock, replicas::while_so};
 
 /// What joins the DatadogMetrics of a cluster and the store.
@@ -192,81 +193,4 @@ fn report(outcome: Result<MetricsWritten, MetricsError>, failed: &mut Option<Str
         warn!("{words}");
     }
     *failed = words;
-}
-
-/// What autoscalers ask for by a plain name.
-fn wanted(standings: &[Standing]) -> Vec<Generated> {
-    let wanted = standings.iter().filter_map(|standing| {
-        let (Subject::Name(name), Ok(query)) = (&standing.subject, &standing.query) else {
-            return None;
-        };
-        Some(Generated {
-            query: query.text().into(),
-            metric_name: name.as_str().into(),
-        })
-    });
-    wanted.collect()
-}
-
-/// What is told of each object.
-fn told(standings: &[Standing], defined: &[Defined]) -> Vec<MetricStanding> {
-    let mut by_query = HashMap::new();
-    let mut by_reference = HashMap::new();
-    for standing in standings {
-        match (&standing.subject, &standing.query) {
-            (Subject::Name(_), Ok(query)) => _ = by_query.insert(query.text(), standing),
-            (Subject::Name(_), Err(_)) => {}
-            (Subject::Definition(reference), _) => {
-                by_reference.insert((reference.namespace(), reference.name()), standing);
-            }
-        }
-    }
-    let told = defined.iter().filter_map(|defined| {
-        let metric = &defined.metric;
-        let referred = by_reference.get(&(&*metric.namespace, &*metric.name));
-        // What was generated stands as what it was generated for.
-        let named = by_query
-            .get(&*defined.query)
-            .filter(|_| defined.is_generated());
-        let standing = named.or(referred)?;
-        Some(stands(metric, standing))
-    });
-    told.collect()
-}
-
-fn stands(metric: &ObjectReference, standing: &Standing) -> MetricStanding {
-    let askers = standing.askers.iter().filter(|asker| *asker != metric);
-    let last = standing.told.as_ref().and_then(|told| told.last.as_ref());
-    MetricStanding {
-        metric: metric.clone(),
-        askers: askers.cloned().collect(),
-        is_active: !standing.askers.is_empty(),
-        value: last.map(|sample| (sample.value, sample.time)),
-        is_served: standing.reading.is_some(),
-        failure: failure(standing),
-    }
-}
-
-fn failure(standing: &Standing) -> Option<MetricFailure> {
-    let failure = |reason: Reason, message: String| MetricFailure {
-        reason: reason.word().to_owned(),
-        message,
-    };
-    if let Err(why) = &standing.query {
-        return Some(failure(Reason::InvalidQuery, why.to_string()));
-    }
-    let told = standing.told.as_ref()?.failure.as_ref()?;
-    let why: &Arc<str> = &told.why;
-    match standing.reading.as_ref().map(|reading| reading.origin) {
-        Some(Origin::Measured) => None,
-        Some(Origin::Held) => {
-            let message = format!("the last value is held: {why}");
-            Some(failure(told.reason, message))
-        }
-        Some(_) => {
-            let message = format!("the value that is stated for this case is served: {why}");
-            Some(failure(told.reason, message))
-        }
-        None => Some(failure(told.reason, why.to_string())),
-    }
 }
