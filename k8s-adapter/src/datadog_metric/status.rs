@@ -57,10 +57,11 @@ pub(super) fn status(
 ) -> Option<(Worth, Value)> {
     let text = |name: &str| before.get(name).and_then(Value::as_str).unwrap_or_default();
     let written = time_of(before, "Updated");
-    // What a leader knew before it was paused is older than what another has written since.
-    let value = standing
-        .value
-        .filter(|(_, measured)| written.is_none_or(|written| written <= *measured));
+    // What a leader knew before it was paused is older than what another has written since,
+    // and a time that is far ahead is nobody's measurement.
+    let value = standing.value.filter(|(_, measured)| {
+        written.is_none_or(|written| written <= *measured || written > now + OLD)
+    });
     let conditions = conditions(before, standing, value.map(|(_, measured)| measured), now);
     let references = references(&standing.askers);
     let is_turn = references != text("autoscalerReferences")
@@ -71,8 +72,8 @@ pub(super) fn status(
         (true, _) => Worth::Turn,
         (false, Some((value, measured))) => {
             let written = written.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            let is_worth_it = measured > written
-                && (moved(text("currentValue"), value) || measured - written >= OLD);
+            let is_worth_it = measured != written
+                && (moved(text("currentValue"), value) || (measured - written).abs() >= OLD);
             is_worth_it.then_some(Worth::Refresh)?
         }
         (false, None) => return None,
@@ -103,7 +104,7 @@ fn conditions(
     let is_known = standing.value.is_some() || standing.failure.is_some();
     // A replica that has just begun to lead knows less than is written.
     let is_waiting = standing.is_active && !is_known;
-    let valid = match is_waiting {
+    let valid = match is_waiting && !standing.is_served {
         true => or("Valid", "Unknown"),
         false => is(
             "Valid",

@@ -1,6 +1,6 @@
 //! What a status says, and that it does not move without a cause.
 
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::testing::NOW;
@@ -171,17 +171,39 @@ fn a_turn_writes_no_older_value_over_a_newer_one() {
 }
 
 #[test]
-fn a_value_that_is_held_is_valid_and_says_why_it_is_no_newer() {
+fn a_time_that_is_far_ahead_holds_no_value_up() {
+    let (_, mut before) = status(&Value::Null, &standing("9", 10), NOW).unwrap();
+    before["conditions"][2]["lastUpdateTime"] = instant(NOW + Duration::DAY).into();
+    let (worth, after) = status(&before, &standing("7", 10), NOW).unwrap();
+    assert_eq!(worth, Worth::Refresh);
+    assert_eq!(after["currentValue"], "7");
+    assert_eq!(status(&after, &standing("7", 10), NOW), None);
+}
+
+#[test]
+fn a_value_that_is_held_or_stated_is_valid_and_says_why_it_is_no_newer() {
     let held = MetricStanding {
         is_served: true,
         ..failing("Unavailable")
     };
     let (_, written) = status(&Value::Null, &held, NOW).unwrap();
     assert_eq!(statuses(&written), ["True", "True", "True", "True"]);
+    let stated = MetricStanding {
+        value: None,
+        ..held
+    };
+    let (_, written) = status(&Value::Null, &stated, NOW).unwrap();
+    assert_eq!(statuses(&written), ["True", "True", "False", "True"]);
+    let at_once = MetricStanding {
+        is_served: true,
+        ..waiting()
+    };
+    let (_, written) = status(&Value::Null, &at_once, NOW).unwrap();
+    assert_eq!(statuses(&written), ["True", "True", "False", "False"]);
 }
 
 fn any_standing() -> impl Strategy<Value = MetricStanding> {
-    let value = proptest::option::of((-3..3_i64, 0..600_i64));
+    let value = proptest::option::of((-3..3_i64, -1_000_000..1_000_000_i64));
     let failure = proptest::option::of(prop_oneof!["NoData", "Unavailable"]);
     let flags = (any::<bool>(), any::<bool>(), 0..3_usize);
     (value, failure, flags).prop_map(|(value, failure, (is_active, is_served, askers))| {
@@ -191,7 +213,7 @@ fn any_standing() -> impl Strategy<Value = MetricStanding> {
                 .map(|n| object(HPA.name, &format!("h{n}")))
                 .collect(),
             is_active,
-            value: value.map(|(value, age)| (value.into(), NOW - Duration::seconds(age))),
+            value: value.map(|(value, age)| (value.into(), NOW - Duration::milliseconds(age))),
             is_served,
             failure: failure.map(|reason| MetricFailure {
                 message: format!("because of {reason}"),
@@ -201,23 +223,55 @@ fn any_standing() -> impl Strategy<Value = MetricStanding> {
     })
 }
 
+/// What is written of a metric that has stood so, a minute each.
+fn history(stood: &[MetricStanding]) -> Value {
+    let times = (0..).map(|minute| NOW - Duration::HOUR + Duration::minutes(minute));
+    let steps = stood.iter().zip(times);
+    steps.fold(Value::Null, |before, (standing, now)| {
+        status(&before, standing, now).map_or(before, |(_, written)| written)
+    })
+}
+
 proptest! {
     #[test]
-    fn what_is_written_is_written_once_and_a_flip_moves_its_own_time_alone(
-        one in any_standing(),
-        other in any_standing(),
+    fn what_is_written_is_written_once(
+        stood in vec(any_standing(), 0..5),
+        stands in any_standing(),
+        pause in 0..10_000_i64,
     ) {
-        let (_, before) = status(&Value::Null, &one, NOW).unwrap();
-        let later = NOW + Duration::MINUTE;
-        prop_assert_eq!(status(&before, &one, later), None);
-        let Some((_, after)) = status(&before, &other, later) else {
+        if let Some((_, written)) = status(&history(&stood), &stands, NOW) {
+            prop_assert_eq!(status(&written, &stands, NOW + Duration::seconds(pause)), None);
+        }
+    }
+
+    #[test]
+    fn a_turn_moves_its_own_time_alone(
+        stood in vec(any_standing(), 1..5),
+        stands in any_standing(),
+    ) {
+        let before = history(&stood);
+        let Some((_, after)) = status(&before, &stands, NOW) else {
             return Ok(());
         };
-        prop_assert_eq!(status(&after, &other, later), None);
-        let (was, is) = (statuses(&before), statuses(&after));
-        for (index, time) in since(&after).into_iter().enumerate() {
-            let expected = if was[index] == is[index] { NOW } else { later };
-            prop_assert_eq!(time, json!(instant(expected)));
+        let mut expected = since(&before);
+        for (turn, time) in expected.iter_mut().enumerate() {
+            if statuses(&before)[turn] != statuses(&after)[turn] {
+                *time = instant(NOW).into();
+            }
+        }
+        prop_assert_eq!(since(&after), expected);
+    }
+
+    #[test]
+    fn no_value_is_older_than_the_one_that_was_written(
+        stood in vec(any_standing(), 1..5),
+        stands in any_standing(),
+    ) {
+        let before = history(&stood);
+        let updated = time_of(&before, "Updated");
+        prop_assume!(updated <= Some(NOW));
+        if let Some((_, after)) = status(&before, &stands, NOW) {
+            prop_assert!(time_of(&after, "Updated") >= updated, "{after} after {before}");
         }
     }
 }
