@@ -142,8 +142,16 @@ impl Replica {
         }
     }
 
+    /// While the API server is away, the watch tries it ever more rarely, and the election
+    /// does not: what is kept is read as soon as the one has an answer.
     async fn follow(self: Arc<Self>) {
-        kept::follow(&self.kept, &self.store, &self.told, self.clock).await;
+        let mut leadership = self.leadership();
+        loop {
+            tokio::select! {
+                () = kept::follow(&self.kept, &self.store, &self.told, self.clock) => return,
+                () = leading::heard_again(&mut leadership) => {}
+            }
+        }
     }
 
     async fn decide(self: Arc<Self>) -> Infallible {

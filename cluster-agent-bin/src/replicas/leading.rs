@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::pending, time::Duration};
 
-use k8s_adapter::Election;
+use k8s_adapter::{Election, Leadership};
 use provider_api::Shutdown;
 use tokio::{sync::watch, time::sleep};
 use tracing::warn;
@@ -43,6 +43,13 @@ pub(super) async fn stand(election: &Election, reach: &Reach, shutdown: &Shutdow
             () = sleep(STANDS_BACK) => patience = (patience * 2).min(CUT_OFF_AT_MOST),
         }
     }
+}
+
+/// Resolves once the API server says who leads, after it did not.
+pub(super) async fn heard_again(leadership: &mut watch::Receiver<Leadership>) {
+    let is_failing = |now: &Leadership| matches!(now, Leadership::Failing(_));
+    becomes(leadership, is_failing).await;
+    becomes(leadership, |now| !is_failing(now)).await;
 }
 
 /// Does this anew each time that it becomes so, and drops it when it no longer is.
@@ -101,5 +108,24 @@ mod tests {
         }
         assert!(begins.try_recv().is_err());
         works.abort();
+    }
+
+    #[tokio::test]
+    async fn the_api_server_is_heard_again_only_after_it_failed() {
+        use futures_util::FutureExt as _;
+        use k8s_adapter::ApiError;
+
+        let (tell, mut now) = watch::channel(Leadership::Following { leader: None });
+        let mut heard = Box::pin(heard_again(&mut now));
+        let other = || Leadership::Following {
+            leader: Some("other".to_owned()),
+        };
+        tell.send(other()).unwrap();
+        assert_eq!(heard.as_mut().now_or_never(), None);
+        let failing = ApiError::TimedOut(Duration::from_secs(1));
+        tell.send(Leadership::Failing(Arc::new(failing))).unwrap();
+        assert_eq!(heard.as_mut().now_or_never(), None);
+        tell.send(other()).unwrap();
+        assert_eq!(heard.as_mut().now_or_never(), Some(()));
     }
 }
