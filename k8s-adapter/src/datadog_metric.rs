@@ -2,6 +2,7 @@
 
 mod generated;
 mod object;
+mod outcome;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -17,15 +18,16 @@ use kube_client::{Api, Client};
 use kube_core::DynamicObject;
 use parking_lot::Mutex;
 use provider_api::ObjectReference;
+use time::OffsetDateTime;
 
-use self::object::Object;
 pub use self::{
-    generated::generated_name,
+    generated::{Generated, generated_name},
     object::{Defined, DefinitionProblem},
+    outcome::{MetricsError, MetricsWritten},
     status::{MetricFailure, MetricStanding},
     watch::{MetricsChange, MetricsWatched},
-    write::{Generated, MetricsError, MetricsWritten},
 };
+use self::{object::Object, outcome::Version};
 use crate::kind::DATADOG_METRIC;
 
 /// The `DatadogMetric`s of a cluster: [watched](Self::watch) by every replica; one of them
@@ -46,10 +48,22 @@ pub struct DatadogMetrics {
 /// What is known of the objects.
 #[derive(Default)]
 struct State {
-    /// Those that are there, by namespace and name.
-    objects: BTreeMap<(Arc<str>, Arc<str>), Object>,
+    /// Those that are there.
+    objects: BTreeMap<Key, Object>,
     /// Whether that is all of them.
     is_listed: bool,
+    /// When the last write of an object failed of which the watch has told nothing since.
+    refused: HashMap<Key, OffsetDateTime>,
+}
+
+/// A namespace and a name.
+type Key = (Arc<str>, Arc<str>);
+
+impl State {
+    fn version(&self, key: &Key) -> Option<Version> {
+        let object = self.objects.get(key)?;
+        Some(Version::of(&object.written.metadata))
+    }
 }
 
 impl DatadogMetrics {

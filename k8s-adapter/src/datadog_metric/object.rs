@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use kube_core::DynamicObject;
 use provider_api::{ObjectReference, duration};
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use crate::{
     demand::{reference_to, wishes},
@@ -52,8 +51,6 @@ pub(super) struct Object {
     pub(super) written: DynamicObject,
     pub(super) defined: Defined,
     pub(super) problems: Vec<DefinitionProblem>,
-    /// When the API server last refused to write its status.
-    pub(super) refused: Option<OffsetDateTime>,
 }
 
 const ALWAYS_ACTIVE: &str = "always-active";
@@ -128,7 +125,6 @@ impl Object {
             written,
             defined,
             problems,
-            refused: None,
         }
     }
 }

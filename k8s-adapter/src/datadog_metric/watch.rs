@@ -1,6 +1,6 @@
 //! Carries on what is defined.
 
-use std::{mem, sync::Arc};
+use std::mem;
 
 use futures_util::{Stream, StreamExt as _, stream};
 use kube_client::Api;
@@ -8,7 +8,7 @@ use kube_core::DynamicObject;
 use kube_runtime::watcher::{self, Event, watcher};
 use provider_api::ObjectReference;
 
-use super::{DatadogMetrics, Defined, DefinitionProblem, object::Object};
+use super::{DatadogMetrics, Defined, DefinitionProblem, Key, object::Object};
 use crate::{ApiError, kind::DATADOG_METRIC, pauses::with_pauses};
 
 const PERMISSION: &str = "grant this server's ServiceAccount list and watch on datadogmetrics in the API group datadoghq.com";
@@ -83,6 +83,7 @@ impl Watch {
                 }
                 let gone = before.into_values().map(|object| object.defined);
                 change.removed.extend(gone);
+                state.refused.clear();
                 state.is_listed = true;
                 (is_known, self.is_absent) = (true, false);
             }
@@ -90,10 +91,13 @@ impl Watch {
                 let object = read(object);
                 let key = key(&object.defined.metric);
                 change.compare(state.objects.get(&key), &object);
+                state.refused.remove(&key);
                 state.objects.insert(key, object);
             }
             Ok(Event::Delete(object)) => {
-                let gone = state.objects.remove(&key(&read(object).defined.metric));
+                let key = key(&read(object).defined.metric);
+                state.refused.remove(&key);
+                let gone = state.objects.remove(&key);
                 change.removed.extend(gone.map(|object| object.defined));
             }
             Err(error) => {
@@ -103,6 +107,8 @@ impl Watch {
                     told.push(MetricsWatched::Failing(error));
                 }
                 is_known = is_absent;
+                // Nothing can be written where the kind is gone.
+                state.is_listed &= !is_absent;
             }
         }
         if !change.is_empty() {
@@ -131,7 +137,7 @@ impl MetricsChange {
     }
 }
 
-pub(super) fn key(metric: &ObjectReference) -> (Arc<str>, Arc<str>) {
+pub(super) fn key(metric: &ObjectReference) -> Key {
     (metric.namespace.clone(), metric.name.clone())
 }
 
