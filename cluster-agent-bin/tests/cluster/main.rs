@@ -7,11 +7,13 @@
 
 mod access;
 mod autoscalers;
+mod clocks;
 mod custom;
 mod datadog_metrics;
 mod fail_over;
 mod guide;
 mod harness;
+mod hpas;
 mod journey;
 mod kept;
 mod leaving;

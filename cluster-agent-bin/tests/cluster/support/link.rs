@@ -153,3 +153,36 @@ impl Wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_into_the_silence_arrives_later_and_a_severed_link_is_closed() {
+        let far = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let link = Link::to(far.local_addr().unwrap().port());
+        let mut near = TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).unwrap();
+        let (mut far, _) = far.accept().unwrap();
+        let mut word = [0; 2];
+        near.write_all(b"hi").unwrap();
+        far.read_exact(&mut word).unwrap();
+
+        link.silence();
+        near.write_all(b"ho").unwrap();
+        far.set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        assert!(far.read(&mut word).is_err());
+        link.mend();
+        far.set_read_timeout(None).unwrap();
+        far.read_exact(&mut word).unwrap();
+        assert_eq!(&word, b"ho");
+
+        link.sever();
+        assert_eq!(near.read(&mut word).unwrap_or(0), 0);
+        let mut late = TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).unwrap();
+        assert_eq!(late.read(&mut word).unwrap_or(0), 0);
+    }
+}
