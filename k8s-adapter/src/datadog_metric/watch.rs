@@ -19,7 +19,7 @@ const UNSERVED: &str = "install their CustomResourceDefinition (datadogmetric-cr
 pub enum MetricsWatched {
     /// Something else is defined now.
     Changed(MetricsChange),
-    /// The first list is complete. Said once.
+    /// The first list is complete, or the cluster is without the kind. Said once.
     Synced,
     /// The API server did not give what it was asked for. The watch goes on with
     /// growing pauses, and all that is known so far stays.

@@ -75,19 +75,42 @@ fn list(items: &[Value]) -> (u16, Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_without_the_kind_has_none_of_them_and_says_so_once() {
+async fn a_cluster_without_the_kind_has_none_of_them_and_says_so_once_each_time() {
     let tries = std::sync::atomic::AtomicU32::new(0);
-    let (client, _) =
-        api_server(
-            move |_, _| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-                0..=2 => status_of(404),
-                _ => list(&[object("depth", "a")]),
-            },
-        );
-    let watch = DatadogMetrics::new(client, PREFIX).watch();
-    let told: Vec<_> = watch.take(3).map(line).collect().await;
-    assert!(told[0].contains("datadogmetric-crd.yaml"), "{told:?}");
-    assert_eq!(told[1..], ["synced", "+a"]);
+    let answers = move |_: &str, _: &Value| {
+        match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            3 => list(&[object("depth", "a")]),
+            4 => (200, json!({"type": "ERROR", "object": status_of(410).1})),
+            8 => list(&[object("depth", "b")]),
+            // After it was there, that it is gone is told again.
+            _ => status_of(404),
+        }
+    };
+    let metrics = DatadogMetrics::new(api_server(answers).0, PREFIX);
+    let told: Vec<_> = metrics.watch().take(6).map(line).collect().await;
+    let absent = told[0].clone();
+    assert!(absent.contains("datadogmetric-crd.yaml"), "{told:?}");
+    assert_eq!(told[1..3], ["synced", "+a"]);
+    assert_eq!(told[4..], [absent, "+b".to_owned()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_where_the_kind_is_gone() {
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let answers =
+        move |_: &str, _: &Value| match tries.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => list(&[object("a", "q")]),
+            1 => (200, json!({"type": "ERROR", "object": status_of(410).1})),
+            _ => status_of(404),
+        };
+    let (client, asked) = api_server(answers);
+    let metrics = DatadogMetrics::new(client, PREFIX);
+    // Until the kind is said to be gone.
+    let _: Vec<_> = metrics.watch().take(4).collect().await;
+    let before = asked.lock().unwrap().len();
+    let written = metrics.write(&[standing("a", 7)], 9, NOW).await.unwrap();
+    assert_eq!(written, MetricsWritten::default());
+    assert_eq!(asked.lock().unwrap().len(), before);
 }
 
 #[tokio::test(start_paused = true)]

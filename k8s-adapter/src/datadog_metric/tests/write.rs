@@ -1,6 +1,7 @@
 //! What is written into a status, and when.
 
 use super::*;
+use crate::ApiError;
 
 #[tokio::test(start_paused = true)]
 async fn turns_are_written_first_and_no_more_than_are_allowed() {
@@ -128,4 +129,26 @@ async fn what_the_watch_tells_during_a_write_is_newer_than_its_answer() {
     let known = &state.objects[&key].written;
     assert_eq!(known.metadata.resource_version.as_deref(), Some("9"));
     assert_eq!(known.data["spec"]["query"], "other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_what_has_changed_meanwhile_does_not_count() {
+    let (metrics, _) = watched(vec![object("a", "q")], |_| None).await;
+    let key: Key = ("shop".into(), "a".into());
+    let mut older = read(object("a", "q")).written;
+    let refused = |object: &DynamicObject| {
+        let why = ApiError::Refused {
+            code: 409,
+            message: "no".to_owned(),
+        };
+        let mut outcome = outcome::Outcome::leaving(0);
+        let target = outcome::Target::of(object);
+        metrics.failed(target, why, &mut outcome, NOW).unwrap();
+        metrics.state.lock().refused.contains_key(&key)
+    };
+    assert!(refused(&older));
+    metrics.state.lock().refused.clear();
+    // The watch was faster.
+    older.metadata.resource_version = Some("0".to_owned());
+    assert!(!refused(&older));
 }
