@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_adapter::{ApiError, Leadership};
+use k8s_adapter::Leadership;
 use metrics_store::Store;
 use parking_lot::Mutex;
 use provider_api::Clock as _;
@@ -88,7 +88,8 @@ impl Duty {
             Leadership::Leading { .. } => true,
             Leadership::Following { leader: Some(_) } => false,
             Leadership::Following { leader: None } | Leadership::Unknown => had,
-            Leadership::Failing(why) => had || is_for_good(why),
+            // Nobody will lead before somebody grants a permission, or makes the namespace.
+            Leadership::Failing(why) => had || !why.is_transient(),
         };
         if *has && !had && !leadership.is_leading() {
             warn!("no election can be held: each replica asks Datadog, and uses up the rate limit");
@@ -97,13 +98,9 @@ impl Duty {
     }
 }
 
-/// Whether nobody will lead before somebody grants a permission.
-fn is_for_good(why: &ApiError) -> bool {
-    matches!(why, ApiError::Forbidden { .. })
-}
-
 #[cfg(test)]
 mod tests {
+    use k8s_adapter::ApiError;
     use time::macros::datetime;
 
     use super::*;

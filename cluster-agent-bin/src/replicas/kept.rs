@@ -101,10 +101,13 @@ pub(crate) async fn keep(
     let mut failed = None;
     loop {
         let mut written = KeptWritten::default();
-        // Before all demands are known, what somebody asks for would count as asked for by nobody.
-        if store.is_synced() {
+        // Before all demands are known, and what they mean, what somebody asks for would count
+        // as asked for by nobody.
+        if store.is_synced() && store.is_defined() {
             let now = clock.now();
+            // Of what cannot be asked of Datadog there is nothing to keep.
             let words = store.words(now).into_iter();
+            let words = words.filter(|word| word.query.is_some());
             let wanted = words.flat_map(|word| {
                 let is_served = store.read(&word.metric, now).is_ok();
                 entries(word, is_served)
