@@ -108,7 +108,7 @@ impl Definitions {
 /// How often it is looked at what is worth a write.
 const PERIOD: Duration = Duration::seconds(5);
 /// So many at a time: the API server has other things to do.
-const MOST: usize = 15;
+const MOST: usize = 10;
 const MOST_GENERATED: usize = 10;
 
 /// Tells whether there is something new to ask Datadog.

@@ -155,12 +155,16 @@ impl Replica {
     }
 
     async fn decide(self: Arc<Self>) -> Infallible {
+        // What is kept is written again at this age, a little later at most.
+        let silence = self.kept_policy.refresh_age.unsigned_abs() * 3 / 2;
+        let (leadership, clock) = (self.leadership(), self.clock);
         asking::decide(
-            self.leadership(),
+            leadership,
             &self.store,
             &self.told,
             &self.asks,
-            self.clock,
+            silence,
+            clock,
         )
         .await
     }

@@ -15,9 +15,6 @@ use tracing::{info, warn};
 
 use crate::edge::WallClock;
 
-/// A leader tells what it knows at least once in so long. Whoever lacks values, and was told
-/// nothing for longer, has none that tells.
-const SILENCE: Duration = Duration::from_secs(90);
 /// How often a replica sees whether it lacks values.
 const PERIOD: Duration = Duration::from_secs(5);
 
@@ -40,11 +37,15 @@ impl Told {
 }
 
 /// Says whether this replica asks Datadog. Never ends.
+///
+/// A leader tells what it knows at least once in `silence`. Whoever lacks values, and was told
+/// nothing for longer, has none that tells.
 pub(super) async fn decide(
     mut leadership: watch::Receiver<Leadership>,
     store: &Store,
     told: &Told,
     asks: &watch::Sender<bool>,
+    silence: Duration,
     clock: WallClock,
 ) -> Infallible {
     let (mut duty, mut was_starving) = (Duty::default(), false);
@@ -52,12 +53,12 @@ pub(super) async fn decide(
         let has_duty = duty.after(&leadership.borrow_and_update());
         let now = clock.after(time::Duration::ZERO);
         let is_starving = !has_duty
-            && told.since(now) > SILENCE
+            && told.since(now) > silence
             && (was_starving || store.is_synced() && store.waiting(clock.now()) > 0);
         match (was_starving, is_starving) {
             (false, true) => warn!(
                 "no replica has told anything for {} s, and values are missing: this one asks Datadog too",
-                SILENCE.as_secs()
+                silence.as_secs()
             ),
             (true, false) => info!("another replica tells what it knows, or this one leads"),
             _ => {}
