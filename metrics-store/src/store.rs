@@ -4,12 +4,12 @@ use std::{
     collections::{BTreeMap, HashSet},
     hash::Hash,
     ops::Range,
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 
 use async_trait::async_trait;
+use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
 use datadog_query::Query;
-use parking_lot::RwLock;
 use provider_api::{
     Clock, Condition, ExternalMetric, ExternalMetricValue, ExternalMetricsProvider, MetricName,
     Refusal, Selector,
@@ -23,9 +23,12 @@ use crate::{
 
 /// A [`Ledger`] that many threads share: requests read it, the refresh and the
 /// watch write it. A clone is another handle to the same ledger.
+///
+/// Whoever reads takes a part of the lock that few others take, so that readers on several
+/// cores do not wait for each other; whoever writes takes all of them.
 #[derive(Clone)]
 pub struct Store {
-    ledger: Arc<RwLock<Ledger>>,
+    ledger: Arc<ShardedLock<Ledger>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -33,15 +36,24 @@ impl Store {
     /// An empty store; `clock` tells the age of what the provider serves.
     pub fn new(template: Template, policy: Policy, clock: Arc<dyn Clock>) -> Self {
         Self {
-            ledger: Arc::new(RwLock::new(Ledger::new(template, policy))),
+            ledger: Arc::new(ShardedLock::new(Ledger::new(template, policy))),
             clock,
         }
+    }
+
+    /// A panic while it was written is that of one answer or one demand: the others count on.
+    fn write(&self) -> ShardedLockWriteGuard<'_, Ledger> {
+        self.ledger.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_ledger(&self) -> ShardedLockReadGuard<'_, Ledger> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same store, which answers with the `DatadogMetric`s of these namespaces too.
     #[must_use]
     pub fn with_definitions(self, from: Namespaces) -> Self {
-        self.ledger.write().read_definitions(from);
+        self.write().read_definitions(from);
         self
     }
 
@@ -50,72 +62,72 @@ impl Store {
     /// # Errors
     /// When the metric cannot be asked of Datadog.
     pub fn demand(&self, key: Key, wishes: &Wishes) -> Result<bool, Inexpressible> {
-        self.ledger.write().demand(key, wishes)
+        self.write().demand(key, wishes)
     }
 
     /// See [`Ledger::withdraw`].
     pub fn withdraw(&self, key: &Key) {
-        self.ledger.write().withdraw(key);
+        self.write().withdraw(key);
     }
 
     /// See [`Ledger::synced`].
     pub fn synced(&self) {
-        self.ledger.write().synced();
+        self.write().synced();
     }
 
     /// See [`Ledger::is_synced`].
     pub fn is_synced(&self) -> bool {
-        self.ledger.read().is_synced()
+        self.read_ledger().is_synced()
     }
 
     /// See [`Ledger::define`].
     pub fn define(&self, reference: &MetricReference, definition: Definition) -> bool {
-        self.ledger.write().define(reference, definition)
+        self.write().define(reference, definition)
     }
 
     /// See [`Ledger::undefine`].
     pub fn undefine(&self, reference: &MetricReference) {
-        self.ledger.write().undefine(reference);
+        self.write().undefine(reference);
     }
 
     /// See [`Ledger::defined`].
     pub fn defined(&self) {
-        self.ledger.write().defined();
+        self.write().defined();
     }
 
     /// See [`Ledger::is_defined`].
     pub fn is_defined(&self) -> bool {
-        self.ledger.read().is_defined()
+        self.read_ledger().is_defined()
     }
 
     /// See [`Ledger::queries`].
     pub fn queries(&self) -> Vec<Query> {
-        self.ledger.read().queries()
+        self.read_ledger().queries()
     }
 
     /// See [`Ledger::next`].
     pub fn next(&self, plan: &mut Plan, now: OffsetDateTime) -> Next {
         // Whoever reads a metric does not wait for the choice.
-        let next = self.ledger.read().planned(plan, now);
+        let next = self.read_ledger().planned(plan, now);
         if !next.calls.is_empty() {
-            self.ledger.write().goes(&next, now);
+            self.write().goes(&next, now);
         }
         next
     }
 
     /// See [`Ledger::round`].
     pub fn round(&self, plan: &Plan, now: OffsetDateTime) -> Option<Round> {
-        self.ledger.read().round(plan, now)
+        self.read_ledger().round(plan, now)
     }
 
     /// See [`Ledger::cost`].
     pub fn cost(&self, metric: &ExternalMetric) -> Option<f64> {
-        self.ledger.read().cost(metric)
+        self.read_ledger().cost(metric)
     }
 
     /// See [`Ledger::record`].
     pub fn record(&self, query: &Query, answer: Answer, now: OffsetDateTime) -> Option<Turn> {
-        self.ledger.write().record(query, answer, now)
+        self.write().record(query, answer, now)
     }
 
     /// See [`Ledger::adopt`].
@@ -126,17 +138,17 @@ impl Store {
         told: Told,
         now: OffsetDateTime,
     ) {
-        self.ledger.write().adopt(metric, query, told, now);
+        self.write().adopt(metric, query, told, now);
     }
 
     /// See [`Ledger::retract`].
     pub fn retract(&self, metric: &ExternalMetric) {
-        self.ledger.write().retract(metric);
+        self.write().retract(metric);
     }
 
     /// See [`Ledger::waiting`].
     pub fn waiting(&self, now: OffsetDateTime) -> usize {
-        self.ledger.read().waiting(now)
+        self.read_ledger().waiting(now)
     }
 
     /// See [`Ledger::words`].
@@ -166,7 +178,7 @@ impl Store {
     /// # Errors
     /// Why there is no value.
     pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Reading, Unready> {
-        self.ledger.read().read(metric, now)
+        self.read_ledger().read(metric, now)
     }
 }
 
@@ -181,10 +193,10 @@ impl Store {
         len: impl Fn(&Ledger) -> usize,
         part: impl Fn(&Ledger, Range<usize>) -> Vec<T>,
     ) -> Vec<T> {
-        let len = len(&self.ledger.read());
+        let len = len(&self.read_ledger());
         let mut told = Vec::with_capacity(len);
         for places in parts(len) {
-            let part = part(&self.ledger.read(), places);
+            let part = part(&self.read_ledger(), places);
             told.extend(part);
         }
         told
@@ -306,7 +318,7 @@ mod tests {
         let store = demanding(metrics);
         let mut told = HashSet::new();
         for (number, places) in parts(metrics).enumerate() {
-            let words = store.ledger.read().words_at(places, NOW);
+            let words = store.read_ledger().words_at(places, NOW);
             told.extend(words.into_iter().map(|word| word.metric));
             // One that has been told, or one that has not been.
             let goes = [metrics - 1, 0, AT_ONCE, metrics - 2][number];
