@@ -86,7 +86,8 @@ fn a_datadog_that_is_away_at_the_start_is_waited_for() {
     for agent in &mut both {
         agent.ready(seconds(45));
     }
-    eventually(seconds(10), "the refusal says why", || {
+    // The API server looks every half minute whether somebody answers who did not at first.
+    eventually(seconds(60), "the refusal says why", || {
         match scene.served(0) {
             Err(why) if why.contains("no answer from") => Ok(()),
             other => Err(format!("{other:?}")),
