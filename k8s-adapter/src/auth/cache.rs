@@ -1,7 +1,7 @@
-//! Answers of the API server, kept for a short while.
+//! Answers of the API server, kept for a short while, and held while it is silent.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     hash::{BuildHasher, Hash},
     sync::Arc,
 };
@@ -11,15 +11,31 @@ use parking_lot::Mutex;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::OnceCell;
 
+use crate::{ApiError, api_error::chain};
+
 /// Keeps each answer for [`Cache::KEPT_FOR`], and lets those who ask the same
 /// at the same time share one question.
-pub(super) struct Cache<K, V, E> {
+///
+/// While the API server says nothing, a yes that it gave holds for [`Cache::HELD_FOR`]:
+/// its restart, or a network between that fails, costs nobody a value whom it let in before.
+pub(super) struct Cache<K, V> {
+    /// Who is silent, and of what, for the log.
+    what: &'static str,
     capacity: usize,
+    is_yes: fn(&V) -> bool,
     hasher: RandomState,
-    entries: Mutex<Entries<K, Cell<V, E>>>,
+    entries: Mutex<Entries<K, V>>,
 }
 
-type Cell<V, E> = Arc<OnceCell<Result<V, E>>>;
+type Answer<V> = Result<Given<V>, Arc<ApiError>>;
+type Cell<V> = Arc<OnceCell<Answer<V>>>;
+
+/// An answer, and when the API server gave it.
+#[derive(Clone)]
+struct Given<V> {
+    answer: V,
+    at: OffsetDateTime,
+}
 
 /// What is asked, lent. Only a question that is new is copied into its key.
 pub(super) trait Question<K>: Hash {
@@ -39,17 +55,25 @@ impl<K: Clone + Eq + Hash> Question<K> for K {
     }
 }
 
-impl<K, V: Clone, E: Clone> Cache<K, V, E> {
+impl<K, V: Clone> Cache<K, V> {
     /// What Kubernetes' own servers keep the API server's answers for.
     pub(super) const KEPT_FOR: Duration = Duration::seconds(10);
+    /// How old a yes may be that holds while the API server is silent: what it keeps the
+    /// yes of a webhook for itself.
+    pub(super) const HELD_FOR: Duration = Duration::minutes(5);
+    /// How long an answer is waited for where a yes can stand in.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-    pub(super) fn of(capacity: usize) -> Self {
+    pub(super) fn of(what: &'static str, capacity: usize, is_yes: fn(&V) -> bool) -> Self {
         Self {
+            what,
             capacity,
+            is_yes,
             hasher: RandomState::default(),
             entries: Mutex::new(Entries {
                 by_hash: HashMap::new(),
-                by_age: VecDeque::new(),
+                by_age: BTreeSet::new(),
+                silent_since: None,
             }),
         }
     }
@@ -61,21 +85,76 @@ impl<K, V: Clone, E: Clone> Cache<K, V, E> {
         question: &impl Question<K>,
         now: OffsetDateTime,
         ask: impl FnOnce() -> F,
-    ) -> Result<V, E>
+    ) -> Result<V, Arc<ApiError>>
     where
-        F: Future<Output = Result<V, E>>,
+        F: Future<Output = Result<V, ApiError>>,
     {
         let hash = self.hasher.hash_one(question);
-        let cell = self
+        let place = self
             .entries
             .lock()
-            .cell(question, hash, now, Self::KEPT_FOR, self.capacity);
+            .place(question, hash, now, self.capacity);
         // A caller who goes away hands the question to the next who waits.
-        let answer = cell.get_or_init(ask).await.clone();
+        let answer = place
+            .cell
+            .get_or_init(|| self.asked(now, place.last, ask))
+            .await
+            .clone();
         if answer.is_err() {
-            self.entries.lock().forget(hash, &cell);
+            self.entries.lock().forget(hash, &place.cell);
+        }
+        answer.map(|given| given.answer)
+    }
+
+    /// What the API server says to it, or what it said last if that may stand in.
+    async fn asked<F>(
+        &self,
+        now: OffsetDateTime,
+        last: Option<Given<V>>,
+        ask: impl FnOnce() -> F,
+    ) -> Answer<V>
+    where
+        F: Future<Output = Result<V, ApiError>>,
+    {
+        let yes =
+            last.filter(|last| (self.is_yes)(&last.answer) && within(now, last.at, Self::HELD_FOR));
+        let answer = match yes {
+            None => ask().await,
+            Some(yes) if self.entries.lock().is_silent(now) => return Ok(yes),
+            Some(yes) => {
+                let asked = tokio::time::timeout(Self::PATIENCE, ask()).await;
+                match asked.unwrap_or(Err(ApiError::TimedOut(Self::PATIENCE))) {
+                    Err(error) if error.is_transient() => {
+                        self.fell_silent(now, &error);
+                        return Ok(yes);
+                    }
+                    answer => answer,
+                }
+            }
+        };
+        if answer.is_ok() {
+            self.answered();
         }
         answer
+            .map(|answer| Given { answer, at: now })
+            .map_err(Arc::new)
+    }
+
+    /// For a while, others whose yes can stand in need not wait as well.
+    fn fell_silent(&self, now: OffsetDateTime, error: &ApiError) {
+        if self.entries.lock().silent_since.replace(now).is_none() {
+            let (what, held) = (self.what, Self::HELD_FOR.whole_minutes());
+            tracing::warn!(
+                "{what}: {}: whom the API server let in within {held} minutes is let in all the same",
+                chain(error)
+            );
+        }
+    }
+
+    fn answered(&self) {
+        if self.entries.lock().silent_since.take().is_some() {
+            tracing::info!("{}: the API server answers again", self.what);
+        }
     }
 }
 
@@ -83,68 +162,98 @@ impl<K, V: Clone, E: Clone> Cache<K, V, E> {
 ///
 /// They are found by the hash of their question, which can be had of one that is lent.
 /// Of two questions with one hash, the later is remembered.
-struct Entries<K, C> {
-    by_hash: HashMap<u64, Entry<K, C>>,
-    by_age: VecDeque<(OffsetDateTime, u64)>,
+struct Entries<K, V> {
+    by_hash: HashMap<u64, Entry<K, V>>,
+    by_age: BTreeSet<(OffsetDateTime, u64)>,
+    silent_since: Option<OffsetDateTime>,
 }
 
-struct Entry<K, C> {
+struct Entry<K, V> {
     key: K,
     since: OffsetDateTime,
-    cell: C,
+    place: Place<V>,
 }
 
-impl<K, V> Entries<K, Arc<V>> {
-    fn cell(
+/// Where the answer to a question is, or will be.
+#[derive(Clone)]
+struct Place<V> {
+    cell: Cell<V>,
+    /// What was said to it before.
+    last: Option<Given<V>>,
+}
+
+impl<V: Clone> Place<V> {
+    /// The newest that was said to its question.
+    fn newest(&self) -> Option<Given<V>> {
+        match self.cell.get() {
+            Some(answer) => answer.as_ref().ok().cloned(),
+            None => self.last.clone(),
+        }
+    }
+}
+
+impl<K, V: Clone> Entries<K, V> {
+    fn place(
         &mut self,
         question: &impl Question<K>,
         hash: u64,
         now: OffsetDateTime,
-        kept_for: Duration,
         capacity: usize,
-    ) -> Arc<V>
-    where
-        V: Default,
-    {
-        // A clock that was set back makes an entry from the future; it is as good as expired.
-        let is_fresh = |since: OffsetDateTime| (Duration::ZERO..kept_for).contains(&(now - since));
-        if let Some(entry) = self.by_hash.get(&hash)
-            && question.is(&entry.key)
-            && is_fresh(entry.since)
+    ) -> Place<V> {
+        let own = self
+            .by_hash
+            .get(&hash)
+            .filter(|entry| question.is(&entry.key));
+        if let Some(entry) = own
+            && within(now, entry.since, Cache::<K, V>::KEPT_FOR)
         {
-            return Arc::clone(&entry.cell);
+            return entry.place.clone();
         }
-        while let Some((since, oldest)) = self.by_age.front() {
-            if is_fresh(*since) && self.by_age.len() < capacity {
+        let place = Place {
+            cell: Arc::default(),
+            last: own.and_then(|entry| entry.place.newest()),
+        };
+        self.remove(hash);
+        while let Some(&(since, oldest)) = self.by_age.first() {
+            if within(now, since, Cache::<K, V>::HELD_FOR) && self.by_age.len() < capacity {
                 break;
             }
-            if self
-                .by_hash
-                .get(oldest)
-                .is_some_and(|own| own.since == *since)
-            {
-                self.by_hash.remove(oldest);
-            }
-            self.by_age.pop_front();
+            self.remove(oldest);
         }
-        let cell = Arc::<V>::default();
         let entry = Entry {
             key: question.key(),
             since: now,
-            cell: Arc::clone(&cell),
+            place: place.clone(),
         };
         self.by_hash.insert(hash, entry);
-        self.by_age.push_back((now, hash));
-        cell
+        self.by_age.insert((now, hash));
+        place
     }
 
     /// Removes the entry unless it is a newer one already.
-    fn forget(&mut self, hash: u64, cell: &Arc<V>) {
+    fn forget(&mut self, hash: u64, cell: &Cell<V>) {
         let entry = self.by_hash.get(&hash);
-        if entry.is_some_and(|own| Arc::ptr_eq(&own.cell, cell)) {
-            self.by_hash.remove(&hash);
+        if entry.is_some_and(|own| Arc::ptr_eq(&own.place.cell, cell)) {
+            self.remove(hash);
         }
     }
+
+    fn remove(&mut self, hash: u64) {
+        if let Some(entry) = self.by_hash.remove(&hash) {
+            self.by_age.remove(&(entry.since, hash));
+        }
+    }
+
+    fn is_silent(&self, now: OffsetDateTime) -> bool {
+        self.silent_since
+            .is_some_and(|since| within(now, since, Cache::<K, V>::KEPT_FOR))
+    }
+}
+
+/// Whether it was said so recently. A clock that was set back makes a time of the future
+/// of it, which is as good as expired.
+fn within(now: OffsetDateTime, said: OffsetDateTime, span: Duration) -> bool {
+    (Duration::ZERO..span).contains(&(now - said))
 }
 
 #[cfg(test)]
@@ -156,37 +265,56 @@ mod tests {
     use super::*;
     use crate::testing::NOW;
 
-    /// A source that numbers its answers.
+    /// A source that numbers its answers. Even ones are a no.
     struct Source {
-        cache: Cache<&'static str, u32, &'static str>,
+        cache: Cache<&'static str, u32>,
         questions: AtomicU32,
     }
 
     fn source(capacity: usize) -> Source {
         Source {
-            cache: Cache::of(capacity),
+            cache: Cache::of("test", capacity, |answer| answer % 2 == 1),
             questions: AtomicU32::new(0),
         }
     }
 
+    /// What the API server does with a question.
+    #[derive(Clone, Copy)]
+    enum Api {
+        Answers,
+        Is(u16),
+        SaysNothing,
+    }
+
     impl Source {
-        async fn get(&self, key: &'static str, after: i64) -> Result<u32, &'static str> {
-            self.asked(key, after, Ok(())).await
+        async fn get(&self, key: &'static str, after: i64) -> Result<u32, String> {
+            self.asked(key, after, Api::Answers).await
         }
 
-        async fn asked(
-            &self,
-            key: &'static str,
-            after: i64,
-            outcome: Result<(), &'static str>,
-        ) -> Result<u32, &'static str> {
+        async fn asked(&self, key: &'static str, after: i64, api: Api) -> Result<u32, String> {
             let now = NOW + Duration::seconds(after);
             let ask = || async {
                 tokio::task::yield_now().await;
-                outcome.map(|()| self.questions.fetch_add(1, Ordering::Relaxed) + 1)
+                match api {
+                    Api::Answers => Ok(self.questions.fetch_add(1, Ordering::Relaxed) + 1),
+                    Api::Is(403) => Err(ApiError::Forbidden {
+                        message: "no".to_owned(),
+                        permission: "grant it",
+                    }),
+                    Api::Is(code) => Err(ApiError::Refused {
+                        code,
+                        message: "no".to_owned(),
+                    }),
+                    Api::SaysNothing => std::future::pending().await,
+                }
             };
-            self.cache.get(&key, now, ask).await
+            let answer = self.cache.get(&key, now, ask).await;
+            answer.map_err(|error| error.to_string())
         }
+    }
+
+    fn refused(code: u16) -> Result<u32, String> {
+        Err(format!("the API server answers {code}: no"))
     }
 
     #[tokio::test]
@@ -200,8 +328,60 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_not_kept() {
         let source = source(8);
-        assert_eq!(source.asked("a", 0, Err("down")).await, Err("down"));
+        assert_eq!(source.asked("a", 0, Api::Is(500)).await, refused(500));
         assert_eq!(source.get("a", 0).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_yes_holds_for_five_minutes_while_the_api_server_fails() {
+        let source = source(8);
+        assert_eq!(source.get("a", 0).await, Ok(1));
+        for after in [10, 30, 299] {
+            assert_eq!(source.asked("a", after, Api::Is(500)).await, Ok(1));
+        }
+        assert_eq!(source.asked("a", 310, Api::Is(500)).await, refused(500));
+        assert_eq!(source.asked("a", 311, Api::Is(500)).await, refused(500));
+    }
+
+    #[tokio::test]
+    async fn neither_a_no_nor_a_yes_to_another_question_stands_in() {
+        let source = source(8);
+        assert_eq!(source.get("a", 0).await, Ok(1));
+        assert_eq!(source.get("b", 0).await, Ok(2));
+        assert_eq!(source.asked("b", 10, Api::Is(500)).await, refused(500));
+        assert_eq!(source.asked("c", 10, Api::Is(500)).await, refused(500));
+    }
+
+    #[tokio::test]
+    async fn a_yes_does_not_hold_against_an_answer() {
+        let source = source(8);
+        assert_eq!(source.get("a", 0).await, Ok(1));
+        let forbidden = source.asked("a", 10, Api::Is(403)).await.unwrap_err();
+        assert!(forbidden.contains("forbids"), "{forbidden}");
+        assert_eq!(source.asked("a", 11, Api::Is(500)).await, refused(500));
+        assert_eq!(source.get("a", 12).await, Ok(2));
+        assert_eq!(source.asked("a", 22, Api::Is(500)).await, refused(500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_alone_waits_for_an_api_server_that_says_nothing() {
+        let source = source(8);
+        for (key, answer) in [("a", 1), ("x", 2), ("b", 3)] {
+            assert_eq!(source.get(key, 0).await, Ok(answer));
+        }
+        let begin = tokio::time::Instant::now();
+        for (key, after, answer, waited) in [
+            ("a", 20, 1, 1),
+            ("b", 21, 3, 1),
+            ("a", 29, 1, 1),
+            ("a", 30, 1, 2),
+            ("b", 31, 3, 2),
+        ] {
+            let asked = source.asked(key, after, Api::SaysNothing).await;
+            assert_eq!((asked, begin.elapsed().as_secs()), (Ok(answer), waited));
+        }
+        assert_eq!(source.get("c", 32).await, Ok(4));
+        assert_eq!(source.get("a", 40).await, Ok(5), "it speaks again");
     }
 
     #[tokio::test]
@@ -212,10 +392,10 @@ mod tests {
             (Ok(1), Ok(1))
         );
         let failing = join(
-            source.asked("b", 0, Err("down")),
-            source.asked("b", 0, Err("not asked")),
+            source.asked("b", 0, Api::Is(500)),
+            source.asked("b", 0, Api::Is(501)),
         );
-        assert_eq!(failing.await, (Err("down"), Err("down")));
+        assert_eq!(failing.await, (refused(500), refused(500)));
     }
 
     #[tokio::test]
@@ -228,13 +408,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_caller_who_goes_away_takes_no_yes_along() {
+        let source = source(8);
+        assert_eq!(source.get("a", 0).await, Ok(1));
+        for after in [10, 20] {
+            let mut gone = Box::pin(source.asked("a", after, Api::SaysNothing));
+            assert!(futures_util::poll!(&mut gone).is_pending());
+        }
+        assert_eq!(source.asked("a", 30, Api::Is(500)).await, Ok(1));
+    }
+
+    #[tokio::test]
     async fn the_oldest_answer_makes_room_for_a_new_one() {
         let source = source(2);
-        for key in ["a", "b", "c"] {
-            source.get(key, 0).await.unwrap();
+        for (key, after) in [("a", 0), ("b", 0), ("a", 10), ("c", 11)] {
+            source.get(key, after).await.unwrap();
         }
-        assert_eq!(source.get("b", 0).await, Ok(2));
-        assert_eq!(source.get("a", 0).await, Ok(4));
+        assert_eq!(source.get("a", 12).await, Ok(3));
+        assert_eq!(source.get("b", 12).await, Ok(5));
         let entries = source.cache.entries.lock();
         assert_eq!((entries.by_hash.len(), entries.by_age.len()), (2, 2));
     }
@@ -243,7 +434,7 @@ mod tests {
     fn questions_with_one_hash_have_each_its_own_answer() {
         let cache = source(8).cache;
         let mut entries = cache.entries.lock();
-        let mut cell = |key| entries.cell(&key, 7, NOW, Duration::SECOND, 8);
+        let mut cell = |key| entries.place(&key, 7, NOW, 8).cell;
         let (first, same, other) = (cell("a"), cell("a"), cell("b"));
         assert!(Arc::ptr_eq(&first, &same));
         assert!(!Arc::ptr_eq(&first, &other));

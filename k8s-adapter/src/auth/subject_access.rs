@@ -13,7 +13,7 @@ use super::{
     cache::{Cache, Question},
     review,
 };
-use crate::api_error::chain;
+use crate::{ApiError, api_error::chain};
 
 const PATH: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews?timeout=10s";
 const CAPACITY: usize = 8192;
@@ -21,13 +21,13 @@ const CAPACITY: usize = 8192;
 const LONGEST_KEPT: usize = 10_000;
 
 /// Asks the API server by `SubjectAccessReview`, and keeps its decision, yes or
-/// no, for ten seconds.
+/// no, for ten seconds. While the API server is silent, a yes holds for five minutes.
 ///
 /// Needs the ClusterRole `system:auth-delegator`.
 pub struct SubjectAccess {
     client: Client,
     clock: Arc<dyn Clock>,
-    decisions: Cache<(User, Action), Decision, Undecided>,
+    decisions: Cache<(User, Action), Decision>,
 }
 
 impl SubjectAccess {
@@ -36,24 +36,24 @@ impl SubjectAccess {
         Self {
             client,
             clock,
-            decisions: Cache::of(CAPACITY),
+            decisions: Cache::of("SubjectAccessReview", CAPACITY, |decision| {
+                *decision == Decision::Allowed
+            }),
         }
     }
 
-    async fn decision(&self, user: &User, action: &Action) -> Result<Decision, Undecided> {
+    async fn decision(&self, user: &User, action: &Action) -> Result<Decision, ApiError> {
         let question = SubjectAccessReview {
             spec: spec(user, action),
             ..SubjectAccessReview::default()
         };
-        match review::post(&self.client, PATH, &question).await {
-            Ok(answer) => match answer.status.unwrap_or_default() {
-                status if status.allowed => Ok(Decision::Allowed),
-                status => Ok(Decision::Denied {
-                    reason: status.reason.unwrap_or_default(),
-                }),
+        let answer = review::post(&self.client, PATH, &question).await?;
+        Ok(match answer.status.unwrap_or_default() {
+            status if status.allowed => Decision::Allowed,
+            status => Decision::Denied {
+                reason: status.reason.unwrap_or_default(),
             },
-            Err(error) => Err(Undecided(format!("SubjectAccessReview: {}", chain(&error)))),
-        }
+        })
     }
 }
 
@@ -63,11 +63,16 @@ impl Authorizer for SubjectAccess {
         // Boxed, so that nobody carries the space for it to whom it is told from memory.
         let ask = || Box::pin(self.decision(user, action));
         if length(user, action) >= LONGEST_KEPT {
-            return ask().await;
+            return ask().await.map_err(|error| undecided(&error));
         }
         let now = self.clock.now();
-        self.decisions.get(&(user, action), now, ask).await
+        let decision = self.decisions.get(&(user, action), now, ask).await;
+        decision.map_err(|error| undecided(&error))
     }
+}
+
+fn undecided(error: &ApiError) -> Undecided {
+    Undecided(format!("SubjectAccessReview: {}", chain(error)))
 }
 
 impl Question<(User, Action)> for (&User, &Action) {

@@ -10,21 +10,22 @@ use provider_api::{Authenticator, Clock, Presented, Rejected, User};
 use ring::{hmac, rand::SystemRandom};
 
 use super::{cache::Cache, review};
-use crate::api_error::chain;
+use crate::{ApiError, api_error::chain};
 
 const PATH: &str = "/apis/authentication.k8s.io/v1/tokenreviews?timeout=10s";
 /// Tokens are remembered for seconds; this many at once is a flood, not a cluster.
 const CAPACITY: usize = 8192;
 
 /// Knows the users whose bearer token the API server knows: it is asked by
-/// `TokenReview`, and its verdict, good or bad, is kept for ten seconds.
+/// `TokenReview`, and its verdict, good or bad, is kept for ten seconds. While the API
+/// server is silent, a good one holds for five minutes.
 ///
 /// Needs the ClusterRole `system:auth-delegator`.
 pub struct BearerToken {
     client: Client,
     clock: Arc<dyn Clock>,
     /// Under a keyed hash of the token, so that a look into memory shows none.
-    verdicts: Cache<[u8; 32], Option<Arc<User>>, Rejected>,
+    verdicts: Cache<[u8; 32], Option<Arc<User>>>,
     key: hmac::Key,
 }
 
@@ -39,12 +40,12 @@ impl BearerToken {
         Self {
             client,
             clock,
-            verdicts: Cache::of(CAPACITY),
+            verdicts: Cache::of("TokenReview", CAPACITY, Option::is_some),
             key,
         }
     }
 
-    async fn verdict(&self, token: &str) -> Result<Option<Arc<User>>, Rejected> {
+    async fn verdict(&self, token: &str) -> Result<Option<Arc<User>>, ApiError> {
         let spec = TokenReviewSpec {
             token: Some(token.to_owned()),
             ..TokenReviewSpec::default()
@@ -53,17 +54,13 @@ impl BearerToken {
             spec,
             ..TokenReview::default()
         };
-        match review::post(&self.client, PATH, &question).await {
-            Ok(answer) => {
-                let status = answer.status.unwrap_or_default();
-                Ok(status
-                    .user
-                    .filter(|_| status.authenticated == Some(true))
-                    .and_then(user_of)
-                    .map(Arc::new))
-            }
-            Err(error) => Err(Rejected(format!("bearer token: {}", chain(&error)))),
-        }
+        let answer = review::post(&self.client, PATH, &question).await?;
+        let status = answer.status.unwrap_or_default();
+        Ok(status
+            .user
+            .filter(|_| status.authenticated == Some(true))
+            .and_then(user_of)
+            .map(Arc::new))
     }
 }
 
@@ -81,7 +78,8 @@ impl Authenticator for BearerToken {
         let user = self
             .verdicts
             .get(&tag, self.clock.now(), || Box::pin(self.verdict(token)))
-            .await?;
+            .await
+            .map_err(|error| Rejected(format!("bearer token: {}", chain(&error))))?;
         user.map(Some)
             .ok_or_else(|| Rejected("bearer token: the API server does not know it".to_owned()))
     }
