@@ -47,11 +47,12 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// The configuration in `variables`.
+    /// The configuration in `variables`, of an agent in the namespace `own`, where it is
+    /// known.
     ///
     /// # Errors
     /// All mistakes in it.
-    pub(crate) fn of(variables: &Variables) -> Result<Self, Mistakes> {
+    pub(crate) fn of(variables: &Variables, own: Option<&str>) -> Result<Self, Mistakes> {
         let mut read = Reader::new(variables);
         if !read.is_on("DD_EXTERNAL_METRICS_PROVIDER_ENABLED", true) {
             read.mistake(
@@ -63,9 +64,10 @@ impl Config {
         let datadog = datadog(&mut read);
         let asking = asking(&mut read);
         let demanding = demanding(&mut read);
-        let namespace = namespace(&mut read);
-        let server = serving(&mut read, &namespace);
-        let replicas = replicas(&mut read, &namespace, asking.policy.max_age());
+        let namespace = read.value("DD_KUBE_RESOURCES_NAMESPACE").or(own);
+        let namespace = namespace.unwrap_or("default");
+        let server = serving(&mut read, namespace);
+        let replicas = replicas(&mut read, namespace, asking.policy.max_age());
         let ignored = read.ignored("DD_EXTERNAL_METRICS_PROVIDER_");
         read.finish()?;
         Ok(Self {
@@ -78,10 +80,4 @@ impl Config {
             ignored,
         })
     }
-}
-
-/// The namespace of the agent's own objects.
-fn namespace(read: &mut Reader<'_>) -> String {
-    let namespace = read.value("DD_KUBE_RESOURCES_NAMESPACE");
-    namespace.unwrap_or("default").to_owned()
 }

@@ -4,11 +4,12 @@ mod blocking;
 mod certificate;
 mod clock;
 mod log;
+mod namespace;
 mod runtime;
 mod seed;
 mod simulator;
 
 pub(crate) use self::{
     blocking::bounded, certificate::with_certificate, clock::WallClock, log::log_to_stderr,
-    runtime::block_on, seed::seed, simulator::SimulatedDatadog,
+    namespace::own_namespace, runtime::block_on, seed::seed, simulator::SimulatedDatadog,
 };

@@ -20,7 +20,7 @@ use crate::{
     config::{Asking, Config, Demanding, ReadMetrics, Variables},
     definitions::Definitions,
     demands,
-    edge::{WallClock, block_on, log_to_stderr, seed, with_certificate},
+    edge::{WallClock, block_on, log_to_stderr, own_namespace, seed, with_certificate},
     readiness::Readiness,
     refresh::Refresh,
     replicas::{Replica, while_so},
@@ -34,7 +34,7 @@ const FIRST_DATES: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub(crate) fn run(variables: &Variables) -> Ended {
     log_to_stderr(variables, "info");
-    let config = Config::of(variables)?;
+    let config = Config::of(variables, own_namespace().as_deref())?;
     for name in &config.ignored {
         warn!("{name} is set, and this version does not know it: it has no effect");
     }

@@ -20,12 +20,12 @@ fn variables(more: &[(&str, &str)]) -> Variables {
 }
 
 fn mistakes(more: &[(&str, &str)]) -> String {
-    Config::of(&variables(more)).unwrap_err().to_string()
+    Config::of(&variables(more), None).unwrap_err().to_string()
 }
 
 #[test]
 fn the_keys_alone_are_enough() {
-    let config = Config::of(&variables(&[])).unwrap();
+    let config = Config::of(&variables(&[]), None).unwrap();
     assert_eq!(
         config.datadog.endpoint,
         Endpoint::of_site("datadoghq.com").unwrap()
@@ -62,10 +62,13 @@ fn every_mistake_is_told_and_no_key_is_shown() {
 
 #[test]
 fn what_stands_in_for_a_value_is_stated_for_all_metrics() {
-    let config = Config::of(&variables(&[
-        ("DD_EXTERNAL_METRICS_PROVIDER_HOLD", "600"),
-        ("DD_EXTERNAL_METRICS_PROVIDER_ON_NO_DATA", "0"),
-    ]));
+    let config = Config::of(
+        &variables(&[
+            ("DD_EXTERNAL_METRICS_PROVIDER_HOLD", "600"),
+            ("DD_EXTERNAL_METRICS_PROVIDER_ON_NO_DATA", "0"),
+        ]),
+        None,
+    );
     let rollup = Duration::seconds(30);
     let wishes = Wishes {
         hold: Some(Duration::minutes(10)),
@@ -92,15 +95,18 @@ fn a_missing_key_says_which() {
 
 #[test]
 fn the_providers_own_key_and_endpoint_come_before_the_agents() {
-    let config = Config::of(&variables(&[
-        ("DD_API_KEY", ""),
-        ("DD_EXTERNAL_METRICS_PROVIDER_API_KEY", "0123456789abcdef"),
-        ("DD_SITE", "datadoghq.eu"),
-        (
-            "DD_EXTERNAL_METRICS_PROVIDER_ENDPOINT",
-            "http://127.0.0.1:8126",
-        ),
-    ]));
+    let config = Config::of(
+        &variables(&[
+            ("DD_API_KEY", ""),
+            ("DD_EXTERNAL_METRICS_PROVIDER_API_KEY", "0123456789abcdef"),
+            ("DD_SITE", "datadoghq.eu"),
+            (
+                "DD_EXTERNAL_METRICS_PROVIDER_ENDPOINT",
+                "http://127.0.0.1:8126",
+            ),
+        ]),
+        None,
+    );
     assert_eq!(
         config.unwrap().datadog.endpoint,
         Endpoint::at("http://127.0.0.1:8126").unwrap()
@@ -110,10 +116,10 @@ fn the_providers_own_key_and_endpoint_come_before_the_agents() {
 #[test]
 fn the_query_route_is_version_1_or_2() {
     let asked = |version| {
-        Config::of(&variables(&[(
-            "DD_EXTERNAL_METRICS_PROVIDER_QUERY_API",
-            version,
-        )]))
+        Config::of(
+            &variables(&[("DD_EXTERNAL_METRICS_PROVIDER_QUERY_API", version)]),
+            None,
+        )
     };
     assert_eq!(asked("").unwrap().datadog.limits.version, ApiVersion::V1);
     assert_eq!(asked("v2").unwrap().datadog.limits.version, ApiVersion::V2);
@@ -126,7 +132,7 @@ fn the_query_route_is_version_1_or_2() {
 #[test]
 fn nothing_that_is_printed_of_the_configuration_holds_a_key() {
     let variables = variables(&[("DD_PROXY_HTTPS", "http://user:hunter2@proxy:3128")]);
-    let config = Config::of(&variables).unwrap();
+    let config = Config::of(&variables, None).unwrap();
     let printed = format!("{config:?} {config:#?} {variables:?}");
     for secret in ["0123456789abcdef", "fedcba9876543210", "hunter2"] {
         assert!(!printed.contains(secret), "{printed}");
@@ -141,21 +147,24 @@ fn values_are_asked_for_before_the_last_ones_are_too_old() {
          ask more often, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
     );
     // Buckets of ten minutes are served for half an hour, and asked for over as long.
-    let config = Config::of(&variables(&[(
-        "DD_EXTERNAL_METRICS_PROVIDER_ROLLUP",
-        "600",
-    )]))
+    let config = Config::of(
+        &variables(&[("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "600")]),
+        None,
+    )
     .unwrap();
     assert_eq!(config.asking.window, Duration::minutes(30));
 }
 
 #[test]
 fn which_point_counts_is_set_and_all_that_it_needs_is_asked_for() {
-    let config = Config::of(&variables(&[
-        ("DD_EXTERNAL_METRICS_PROVIDER_POINT", "max:20"),
-        ("DD_EXTERNAL_METRICS_PROVIDER_SETTLING", "20"),
-        ("DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES", "sum"),
-    ]));
+    let config = Config::of(
+        &variables(&[
+            ("DD_EXTERNAL_METRICS_PROVIDER_POINT", "max:20"),
+            ("DD_EXTERNAL_METRICS_PROVIDER_SETTLING", "20"),
+            ("DD_EXTERNAL_METRICS_PROVIDER_SEVERAL_SERIES", "sum"),
+        ]),
+        None,
+    );
     let asking = config.unwrap().asking;
     let twenty = NonZeroU32::new(20).unwrap();
     assert_eq!(
@@ -208,23 +217,26 @@ fn a_port_among_the_flags_is_a_text_or_a_number() {
         (r#"{"secure-port": 443}"#, 443),
         ("{}", 8443),
     ] {
-        let config = Config::of(&variables(&[(
-            "DD_EXTERNAL_METRICS_PROVIDER_CONFIG",
-            flags,
-        )]));
+        let config = Config::of(
+            &variables(&[("DD_EXTERNAL_METRICS_PROVIDER_CONFIG", flags)]),
+            None,
+        );
         assert_eq!(config.unwrap().server.port, port, "{flags}");
     }
 }
 
 #[test]
 fn which_objects_ask_is_set_by_the_names_of_datadogs_agent() {
-    let config = Config::of(&variables(&[
-        ("DD_EXTERNAL_METRICS_PROVIDER_WPA_CONTROLLER", "true"),
-        (
-            "DD_EXTERNAL_METRICS_PROVIDER_AUTOSCALER_AUTOGEN_LABEL_SELECTOR",
-            "team!=payments",
-        ),
-    ]));
+    let config = Config::of(
+        &variables(&[
+            ("DD_EXTERNAL_METRICS_PROVIDER_WPA_CONTROLLER", "true"),
+            (
+                "DD_EXTERNAL_METRICS_PROVIDER_AUTOSCALER_AUTOGEN_LABEL_SELECTOR",
+                "team!=payments",
+            ),
+        ]),
+        None,
+    );
     let AutoscalerWatch {
         watermark, only, ..
     } = config.unwrap().demanding.autoscalers;
@@ -237,16 +249,32 @@ fn which_objects_ask_is_set_by_the_names_of_datadogs_agent() {
 }
 
 #[test]
+fn the_agents_objects_are_in_the_namespace_that_is_set_or_else_its_own() {
+    let set = [("DD_KUBE_RESOURCES_NAMESPACE", "monitoring")];
+    for (variables, own, namespace) in [
+        (variables(&set), Some("datadog"), "monitoring"),
+        (variables(&[]), Some("datadog"), "datadog"),
+        (variables(&[]), None, "default"),
+    ] {
+        let config = Config::of(&variables, own).unwrap();
+        assert_eq!(config.replicas.namespace, namespace);
+    }
+}
+
+#[test]
 fn several_replicas_are_one_by_the_names_of_datadogs_agent() {
-    let config = Config::of(&variables(&[
-        ("DD_KUBE_RESOURCES_NAMESPACE", "monitoring"),
-        ("DD_POD_NAME", "agent-1"),
-        ("HOSTNAME", "a-machine"),
-        ("DD_LEADER_LEASE_DURATION", "60"),
-        ("DD_LEADER_LEASE_NAME", "leader"),
-        ("DD_LEADER_ELECTION_RELEASE_ON_SHUTDOWN", "false"),
-        ("DD_HPA_CONFIGMAP_NAME", "kept"),
-    ]));
+    let config = Config::of(
+        &variables(&[
+            ("DD_KUBE_RESOURCES_NAMESPACE", "monitoring"),
+            ("DD_POD_NAME", "agent-1"),
+            ("HOSTNAME", "a-machine"),
+            ("DD_LEADER_LEASE_DURATION", "60"),
+            ("DD_LEADER_LEASE_NAME", "leader"),
+            ("DD_LEADER_ELECTION_RELEASE_ON_SHUTDOWN", "false"),
+            ("DD_HPA_CONFIGMAP_NAME", "kept"),
+        ]),
+        None,
+    );
     let replicas = config.unwrap().replicas;
     assert_eq!(replicas.identity.as_deref(), Some("agent-1"));
     assert_eq!(replicas.kept.to_string(), "monitoring/kept");
@@ -258,7 +286,7 @@ fn several_replicas_are_one_by_the_names_of_datadogs_agent() {
             release: false,
         })
     );
-    let alone = Config::of(&variables(&[("DD_LEADER_ELECTION", "false")]));
+    let alone = Config::of(&variables(&[("DD_LEADER_ELECTION", "false")]), None);
     assert_eq!(alone.unwrap().replicas.election, None);
     let mistake = mistakes(&[
         ("DD_LEADER_LEASE_DURATION", "7200"),
@@ -280,7 +308,7 @@ fn a_setting_without_effect_is_remarked_unless_it_is_off() {
         ("DD_EXTERNAL_METRICS_PROVIDER_ROLLUP", "60"),
     ]);
     assert_eq!(
-        Config::of(&variables).unwrap().ignored,
+        Config::of(&variables, None).unwrap().ignored,
         ["DD_EXTERNAL_METRICS_PROVIDER_SPLIT_BATCHES_WITH_BACKOFF"]
     );
 }

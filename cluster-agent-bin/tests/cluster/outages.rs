@@ -14,9 +14,13 @@ fn when_the_api_server_or_etcd_has_been_away_values_are_served_again_soon() {
     let readers = scene.read_both([&first, &second]);
 
     scene.cp.stop_apiserver();
-    // Whoever leads, and whoever no longer knows, goes on asking, for longer than an answer
-    // of the API server's is remembered.
+    // Whoever leads, and whoever no longer knows, goes on asking, and lets in whom the API
+    // server let in, for longer than its answers are remembered.
     scene.goes_on(10);
+    readers
+        .lap("API server away")
+        .is_right()
+        .is_whole_at(&["first", "second"]);
     scene.cp.start_apiserver();
     // The follower looks for what is kept after a pause, which has grown meanwhile.
     served_everywhere(&scene, [&first, &second]);
