@@ -27,8 +27,9 @@ const LONGEST: usize = 1024;
 /// Logs each request once, when it is answered:
 ///
 /// - with a warning where the server has failed,
-/// - quietly where nobody but a probe has asked and the answer is the usual one, and
-///   when a server that ends says so: an orderly end is not a failure;
+/// - quietly where nobody but a probe has asked and the answer is the usual one, where a
+///   health check fails, which has its own line, and when a server that ends says so: an
+///   orderly end is not a failure;
 /// - once a minute where credentials were refused, with how many lines were
 ///   `untold` since the last: whoever repeats them shall not fill the log;
 /// - as information otherwise.
@@ -204,7 +205,8 @@ enum Importance {
 
 fn importance(path: &str, user: &str, status: StatusCode, is_ending: bool) -> Importance {
     let is_probe = is_health(path) || user == AGGREGATOR;
-    if is_probe && status.is_success() || is_health(path) && is_ending {
+    let is_told = is_ending || status == StatusCode::INTERNAL_SERVER_ERROR;
+    if is_probe && status.is_success() || is_health(path) && is_told {
         Importance::Probe
     } else if status.is_server_error() {
         Importance::Failure
@@ -358,8 +360,9 @@ mod tests {
             ("/apis", "bob", 504, false, Failure),
             ("/apis", "bob", 504, ENDING, Failure),
             ("/livez", anonymous, 200, false, Probe),
-            ("/readyz", anonymous, 500, false, Failure),
-            ("/readyz", anonymous, 500, ENDING, Probe), // as it was asked to
+            ("/readyz", anonymous, 500, false, Probe), // the check that fails has its own line
+            ("/readyz", anonymous, 503, false, Failure),
+            ("/readyz", anonymous, 503, ENDING, Probe), // as it was asked to
             ("/apis", AGGREGATOR, 200, false, Probe),
             ("/apis", AGGREGATOR, 403, false, Request), // and so are we unavailable
         ] {
