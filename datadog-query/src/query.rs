@@ -81,6 +81,7 @@ pub struct Rollup(pub NonZeroU32);
 pub struct Query {
     text: Arc<str>,
     metric: Option<MetricName>,
+    rollup: Option<Rollup>,
 }
 
 impl Query {
@@ -91,6 +92,7 @@ impl Query {
         Self {
             text: format!("{aggregator}:{metric}{{{scope}}}.rollup({})", rollup.0).into(),
             metric: Some(metric.clone()),
+            rollup: Some(rollup),
         }
     }
 
@@ -106,10 +108,16 @@ impl Query {
     pub fn written(text: &str) -> Result<Self, InvalidQuery> {
         let text = text.trim();
         check(text)?;
-        Ok(Self {
+        Ok(Self::one(text))
+    }
+
+    /// A text that is one query.
+    fn one(text: &str) -> Self {
+        Self {
             text: text.into(),
             metric: only_metric(text),
-        })
+            rollup: widest_rollup(text),
+        }
     }
 
     /// The query's text.
@@ -123,6 +131,13 @@ impl Query {
     pub fn metric(&self) -> Option<&MetricName> {
         self.metric.as_ref()
     }
+
+    /// The width of the widest buckets that the query asks for, where it does. Else Datadog
+    /// chooses one by the time that is asked for.
+    #[must_use]
+    pub fn rollup(&self) -> Option<Rollup> {
+        self.rollup
+    }
 }
 
 /// The metric of a written query that is understood and reads no other.
@@ -132,6 +147,18 @@ fn only_metric(text: &str) -> Option<MetricName> {
     let (first, others) = series.split_first()?;
     let is_only = others.iter().all(|other| other.metric == first.metric);
     is_only.then(|| first.metric.parse().ok())?
+}
+
+/// The widest `.rollup(60)` or `.rollup(max, 60)`. They are looked for in the text, because
+/// Datadog understands queries that nobody else can read.
+fn widest_rollup(text: &str) -> Option<Rollup> {
+    let text: String = text.split_whitespace().collect();
+    let seconds = |rollup: &str| {
+        let (arguments, _) = rollup.split_once(')')?;
+        arguments.rsplit(',').next()?.parse().ok()
+    };
+    let rollups = text.split(".rollup(").skip(1).filter_map(seconds);
+    rollups.max().map(Rollup)
 }
 
 /// With a precision, `{query:.500}`, as many characters as that at most, and how long the
@@ -235,6 +262,29 @@ mod tests {
     }
 
     #[test]
+    fn a_written_query_tells_the_widest_of_its_buckets() {
+        for (text, seconds) in [
+            ("avg:a{*}", None),
+            ("avg:a{*}.rollup(avg)", None),
+            ("avg:a{*}.rollup(60)", Some(60)),
+            ("sum:a{*}.as_count().rollup(sum, 300)", Some(300)),
+            ("avg:a{*}.rollup(60) / avg:b{*}.rollup(max, 600)", Some(600)),
+            (
+                "avg:a{*}.as_count().rollup( max , 60 ).fill(zero, 90)",
+                Some(60),
+            ),
+            ("moving_rollup(avg:a{*}.rollup(10), 300, 'max')", Some(10)),
+            ("abs(avg:a{*}).rollup(avg, 45)", Some(45)),
+            ("nobody[reads]:this{*}.rollup(20)", Some(20)),
+            ("moving_rollup(avg:a{*}, 600, 'max')", None),
+            ("avg:a{*}.rollup(0)", None),
+        ] {
+            let query = Query::written(text).unwrap();
+            assert_eq!(query.rollup(), seconds.map(rollup), "{text}");
+        }
+    }
+
+    #[test]
     fn a_long_query_is_told_in_short_where_that_is_asked_for() {
         let query = Query::written("avg:é{a:b}").unwrap();
         assert_eq!(format!("{query:.10}"), "avg:é{a:b}");
@@ -268,7 +318,9 @@ mod tests {
             let filters = tags.into_iter().map(|(key, values)| TagFilter::AnyOf { key, values });
             let scope = Scope::of(filters.filter(|f| Scope::of([f.clone()]).is_ok())).unwrap();
             let query = Query::of(&metric.parse().unwrap(), &scope, Aggregator::Sum, rollup(seconds));
-            prop_assert_eq!(Query::written(query.text()), Ok(query));
+            let written = Query::written(query.text()).unwrap();
+            prop_assert_eq!(written.rollup(), query.rollup());
+            prop_assert_eq!(written, query);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 pub(super) use self::variable::leading;
 pub use self::{value::InvalidValue, variable::Variable};
-use super::{InvalidQuery, Query, check::check, only_metric};
+use super::{InvalidQuery, Query, check::check};
 
 /// A query that a person wrote for several clusters or environments: it holds variables
 /// such as `%%tag_kube_cluster_name%%` and `%%env_DD_ENV%%`, and is a [`Query`] once each
@@ -183,10 +183,7 @@ impl QueryTemplate {
         }
         text.push_str(&self.text[copied..]);
         // What was one query still is: no value holds a bracket, a comma or a quote.
-        Ok(Query {
-            metric: only_metric(&text),
-            text: text.into(),
-        })
+        Ok(Query::one(&text))
     }
 }
 
