@@ -15,7 +15,8 @@ pub struct Definition {
     pub query: Result<Query, Arc<str>>,
     /// Its annotations.
     pub wishes: Wishes,
-    /// Its `maxAge`: the age up to which a value counts. An annotation goes before it.
+    /// Its `maxAge`: the age up to which a value counts. An annotation goes before it, and
+    /// three of the query's buckets are the least.
     pub max_age: Option<Duration>,
     /// Its `timeWindow`: how far back Datadog is asked, where that is further than values
     /// count. A day at most.

@@ -22,7 +22,13 @@ pub struct Template {
 impl Template {
     /// The width of a bucket.
     pub(crate) fn width(self) -> Duration {
-        Duration::seconds(self.rollup.0.get().into())
+        width(self.rollup)
+    }
+
+    /// The width of the buckets of a query, whoever wrote it; a day at most, for who would
+    /// scale by longer ones.
+    pub(crate) fn width_of(self, query: Option<&Query>) -> Duration {
+        width(query.and_then(Query::rollup).unwrap_or(self.rollup)).min(Duration::DAY)
     }
 
     /// The query for `metric`: the selector's terms become the query's scope.
@@ -44,6 +50,10 @@ impl Template {
             self.rollup,
         ))
     }
+}
+
+fn width(Rollup(seconds): Rollup) -> Duration {
+    Duration::seconds(seconds.get().into())
 }
 
 fn filter(requirement: &Requirement) -> Result<TagFilter, Inexpressible> {

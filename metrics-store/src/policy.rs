@@ -75,9 +75,7 @@ impl Policy {
         };
         let at_zero = stated(wishes.at_zero, self.at_zero);
         Self {
-            max_age: wishes
-                .max_age
-                .map_or(self.max_age, |max_age| max_age.max(rollup * 3)),
+            max_age: wishes.max_age.unwrap_or(self.max_age).max(rollup * 3),
             hold: wishes.hold.unwrap_or(self.hold).max(Duration::ZERO),
             on_error: stated(wishes.on_error, self.on_error),
             on_no_data: stated(wishes.on_no_data, self.on_no_data),

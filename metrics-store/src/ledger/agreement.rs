@@ -26,10 +26,11 @@ impl Ledger {
         };
         let definition = self.definition(demanded).map(|defined| defined.wishes());
         let definition = definition.unwrap_or_default();
+        let width = self.template.width_of(demanded.query.as_ref().ok());
         let policies = demanded.kinds().map(|wished: &Wished| {
             let nothing = Wishes::default();
             let wishes = wished.as_deref().unwrap_or(&nothing).over(&definition);
-            self.policy.with(&wishes, self.template.width())
+            self.policy.with(&wishes, width)
         });
         let agreed = policies.reduce(|one, other| one.and(&other));
         let agreed = agreed.filter(|agreed| *agreed != self.usual).map(Arc::new);

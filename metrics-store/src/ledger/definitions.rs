@@ -325,6 +325,40 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_a_wide_bucket_counts_for_three_of_them_at_least() {
+        let mut ledger = referring();
+        let mut age = |query: &str, max_age| {
+            let definition = Definition {
+                query: Ok(Query::written(query).unwrap()),
+                max_age,
+                ..meaning("m1")
+            };
+            ledger.define(&reference(), definition);
+            let demanded = &ledger.demanded[&metric(DEPTH)];
+            let ages = ledger.known[0].ages.unwrap();
+            let age = ledger.policy(demanded).max_age();
+            assert_eq!((ages.max_age, ages.look_back), (age, age));
+            ledger.record(&ledger.queries()[0], value(3.0, 0), at(0));
+            let last = at(0) + age;
+            for (now, is_served) in [(last, true), (last + Duration::SECOND, false)] {
+                let standing = &ledger.definitions_at(0..1, now)[0];
+                let served = ledger.read(&metric(DEPTH), now);
+                assert_eq!(
+                    (standing.reading.is_some(), served.is_ok()),
+                    (is_served, is_served)
+                );
+            }
+            age.whole_seconds()
+        };
+        assert_eq!(age("avg:a{*}.rollup(300)", None), 900);
+        assert_eq!(age("avg:a{*}.rollup(300)", Some(Duration::MINUTE)), 900);
+        assert_eq!(age("avg:a{*}.rollup(300)", Some(Duration::HOUR)), 3600);
+        assert_eq!(age("avg:a{*}", None), 120);
+        assert_eq!(age("avg:a{*}.rollup(10)", Some(Duration::MINUTE)), 60);
+        assert_eq!(age("avg:a{*}.rollup(4294967295)", None), 3 * 24 * 3600);
+    }
+
+    #[test]
     fn a_window_only_widens_how_far_back_datadog_is_asked_and_not_beyond_a_day() {
         let mut ledger = referring();
         let mut look_back = |window| {

@@ -102,9 +102,8 @@ impl Ledger {
         now: OffsetDateTime,
     ) -> Option<Standing> {
         let definition = defined.definition.as_ref()?;
-        let policy = self
-            .policy
-            .with(&definition.wishes(), self.template.width());
+        let width = self.template.width_of(definition.query.as_ref().ok());
+        let policy = self.policy.with(&definition.wishes(), width);
         let subject = Subject::Definition(reference.clone());
         let metrics = defined.metrics.iter();
         Some(self.standing(subject, definition.query.clone(), metrics, &policy, now))
