@@ -4,10 +4,7 @@
 mod cluster;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -23,8 +20,6 @@ use time::Duration;
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 const DEMANDS: usize = 100_000;
-const READERS: usize = 8;
-const READS: usize = 20_000;
 
 fn main() {
     divan::main();
@@ -198,11 +193,18 @@ fn a_read(bencher: Bencher<'_, '_>, shape: Shape) {
     bencher.bench(|| store.read(black_box(&metric), NOW).ok());
 }
 
-/// Eight threads read while answers are recorded without a pause.
-#[divan::bench(args = SHAPES, sample_count = 20, sample_size = 1)]
-fn eight_read_while_answers_are_recorded(bencher: Bencher<'_, '_>, shape: Shape) {
+/// One read of any of them, by one of eight threads.
+#[divan::bench(args = SHAPES, threads = 8, sample_count = 500, sample_size = 100)]
+fn a_read_of_eight(bencher: Bencher<'_, '_>, shape: Shape) {
+    read(bencher, &shape.answered(), shape);
+}
+
+/// The same, while answers are recorded as fast as a hundred thousand queries are answered
+/// within half a minute.
+#[divan::bench(args = SHAPES, threads = 8, sample_count = 500, sample_size = 100)]
+fn a_read_of_eight_beside_a_refresh(bencher: Bencher<'_, '_>, shape: Shape) {
+    let pace = std::time::Duration::from_secs(30) / 100_000;
     let store = shape.answered();
-    let metrics: Arc<[_]> = (0..DEMANDS).map(|number| shape.metric(number)).collect();
     let queries = store.queries();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -212,35 +214,18 @@ fn eight_read_while_answers_are_recorded(bencher: Bencher<'_, '_>, shape: Shape)
                     break;
                 }
                 store.record(query, value(), NOW);
+                thread::park_timeout(pace);
             }
         });
-        bencher
-            .counter(ItemsCount::new(READERS * READS))
-            .bench(|| read_all(&store, &metrics));
+        read(bencher, &store, shape);
         done.store(true, Ordering::Relaxed);
     });
 }
 
-/// Eight threads read while nothing else goes on.
-#[divan::bench(args = SHAPES, sample_count = 20, sample_size = 1)]
-fn eight_read(bencher: Bencher<'_, '_>, shape: Shape) {
-    let store = shape.answered();
-    let metrics: Arc<[_]> = (0..DEMANDS).map(|number| shape.metric(number)).collect();
+/// The metric has just been read from a request, and the store is read anywhere.
+fn read(bencher: Bencher<'_, '_>, store: &Store, shape: Shape) {
     bencher
-        .counter(ItemsCount::new(READERS * READS))
-        .bench(|| read_all(&store, &metrics));
-}
-
-fn read_all(store: &Store, metrics: &[ExternalMetric]) {
-    thread::scope(|scope| {
-        for reader in 0..READERS {
-            scope.spawn(move || {
-                for number in 0..READS {
-                    // A prime number, so that everyone is met before anyone is met again.
-                    let place = (reader * READS + number) * 7919 % metrics.len();
-                    black_box(store.read(&metrics[place], NOW).ok());
-                }
-            });
-        }
-    });
+        .counter(ItemsCount::new(1_usize))
+        .with_inputs(|| shape.metric(fastrand::usize(..DEMANDS)))
+        .bench_refs(|metric| store.read(metric, NOW).ok());
 }

@@ -17,6 +17,7 @@ use std::{
 };
 
 use datadog_query::Query;
+use foldhash::quality::RandomState;
 use indexmap::{IndexMap, map};
 use provider_api::ExternalMetric;
 use time::OffsetDateTime;
@@ -45,10 +46,10 @@ pub struct Ledger {
     /// All definitions are known.
     defined: bool,
     /// By the metric as the autoscalers write it.
-    demanded: IndexMap<ExternalMetric, Demanded>,
+    demanded: IndexMap<ExternalMetric, Demanded, RandomState>,
     capitals: Capitals,
     definitions: IndexMap<MetricReference, Defined>,
-    known: IndexMap<Query, Known>,
+    known: IndexMap<Query, Known, RandomState>,
     /// What another replica has told of metrics and counts for none yet.
     hearsay: HashMap<ExternalMetric, Hearsay>,
 }
@@ -63,10 +64,10 @@ impl Ledger {
             from: None,
             synced: false,
             defined: false,
-            demanded: IndexMap::new(),
+            demanded: IndexMap::default(),
             capitals: Capitals::default(),
             definitions: IndexMap::new(),
-            known: IndexMap::new(),
+            known: IndexMap::default(),
             hearsay: HashMap::new(),
         }
     }

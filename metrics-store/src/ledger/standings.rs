@@ -144,7 +144,10 @@ impl Ledger {
 }
 
 /// What a map has in these places.
-fn within<K, V>(map: &IndexMap<K, V>, places: Range<usize>) -> impl Iterator<Item = (&K, &V)> {
+fn within<K, V, S>(
+    map: &IndexMap<K, V, S>,
+    places: Range<usize>,
+) -> impl Iterator<Item = (&K, &V)> {
     let end = places.end.min(map.len());
     let part = map.get_range(places.start.min(end)..end);
     part.into_iter().flatten()
