@@ -108,6 +108,10 @@ fn health(word: &Word, reading: Result<Reading, Unready>) -> Option<Health> {
             | Unready::NotDefined(_)
             | Unready::NotDemanded,
         ) => return None,
+        // The metric is named before.
+        Err(Unready::Inexpressible(why)) => Health::Failing {
+            why: why.to_string(),
+        },
         Err(unready) => Health::Failing {
             why: unready.refusal(&word.metric).to_string(),
         },
@@ -127,7 +131,8 @@ mod tests {
     use std::{num::NonZeroU32, sync::Arc};
 
     use datadog_query::{Aggregator, Point, Query, Rollup};
-    use metrics_store::{Answer, Key, Policy, Template, Wishes};
+    use metrics_store::{Answer, Key, Namespaces, Policy, Template, Wishes};
+    use provider_api::Selector;
     use time::macros::datetime;
 
     use super::*;
@@ -202,6 +207,27 @@ mod tests {
         let again =
             |name: &str| format!("{name}: queue.depth{{queue=orders}} has a new value again");
         assert_eq!(told(&mut looks, &store, 152), [again("api"), again("web")]);
+    }
+
+    #[test]
+    fn an_object_hears_in_one_sentence_that_what_it_refers_to_is_missing() {
+        let (store, _) = store();
+        let store = store.with_definitions(Namespaces::Any);
+        store.defined();
+        let metric = ExternalMetric::new(
+            "shop".parse().unwrap(),
+            "datadogmetric@shop:depth".parse().unwrap(),
+            Selector::everything(),
+        );
+        let asker = MetricReference::new("shop", "web").unwrap().object();
+        let missing = store.demand(Key { asker, metric }, &Wishes::default());
+        assert!(missing.is_err());
+        let mut looks = Looks::since(START);
+        let note = "datadogmetric@shop:depth has no value: DatadogMetric shop/depth does not exist";
+        assert_eq!(
+            told(&mut looks, &store, 1),
+            ["depth", "web"].map(|name| format!("{name}: {note}"))
+        );
     }
 
     #[test]
