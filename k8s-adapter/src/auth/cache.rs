@@ -1,7 +1,8 @@
 //! Answers of the API server, kept for a short while, and held while it is silent.
 
+mod entries;
+
 use std::{
-    collections::{BTreeSet, HashMap},
     hash::{BuildHasher, Hash},
     sync::Arc,
 };
@@ -9,32 +10,30 @@ use std::{
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use time::{Duration, OffsetDateTime};
-use tokio::sync::OnceCell;
 
+use self::entries::{Answer, Entries, Given, within};
 use crate::{ApiError, api_error::chain};
 
-/// Keeps each answer for [`Cache::KEPT_FOR`], and lets those who ask the same
+/// What Kubernetes' own servers keep the API server's answers for.
+const KEPT_FOR: Duration = Duration::seconds(10);
+/// How old a yes may be that holds while the API server is silent: what it keeps the yes
+/// of a webhook for itself.
+const HELD_FOR: Duration = Duration::minutes(5);
+/// How long an answer is waited for where a yes can stand in.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Keeps each answer for [`KEPT_FOR`], and lets those who ask the same
 /// at the same time share one question.
 ///
-/// While the API server says nothing, a yes that it gave holds for [`Cache::HELD_FOR`]:
+/// While the API server says nothing, a yes that it gave holds for [`HELD_FOR`]:
 /// its restart, or a network between that fails, costs nobody a value whom it let in before.
 pub(super) struct Cache<K, V> {
     /// Who is silent, and of what, for the log.
     what: &'static str,
-    capacity: usize,
     is_yes: fn(&V) -> bool,
     hasher: RandomState,
     entries: Mutex<Entries<K, V>>,
-}
-
-type Answer<V> = Result<Given<V>, Arc<ApiError>>;
-type Cell<V> = Arc<OnceCell<Answer<V>>>;
-
-/// An answer, and when the API server gave it.
-#[derive(Clone)]
-struct Given<V> {
-    answer: V,
-    at: OffsetDateTime,
+    silent_since: Mutex<Option<OffsetDateTime>>,
 }
 
 /// What is asked, lent. Only a question that is new is copied into its key.
@@ -56,25 +55,13 @@ impl<K: Clone + Eq + Hash> Question<K> for K {
 }
 
 impl<K, V: Clone> Cache<K, V> {
-    /// What Kubernetes' own servers keep the API server's answers for.
-    pub(super) const KEPT_FOR: Duration = Duration::seconds(10);
-    /// How old a yes may be that holds while the API server is silent: what it keeps the
-    /// yes of a webhook for itself.
-    pub(super) const HELD_FOR: Duration = Duration::minutes(5);
-    /// How long an answer is waited for where a yes can stand in.
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
-
     pub(super) fn of(what: &'static str, capacity: usize, is_yes: fn(&V) -> bool) -> Self {
         Self {
             what,
-            capacity,
             is_yes,
             hasher: RandomState::default(),
-            entries: Mutex::new(Entries {
-                by_hash: HashMap::new(),
-                by_age: BTreeSet::new(),
-                silent_since: None,
-            }),
+            entries: Mutex::new(Entries::up_to(capacity)),
+            silent_since: Mutex::default(),
         }
     }
 
@@ -90,10 +77,7 @@ impl<K, V: Clone> Cache<K, V> {
         F: Future<Output = Result<V, ApiError>>,
     {
         let hash = self.hasher.hash_one(question);
-        let place = self
-            .entries
-            .lock()
-            .place(question, hash, now, self.capacity);
+        let place = self.entries.lock().place(question, hash, now);
         // A caller who goes away hands the question to the next who waits.
         let answer = place
             .cell
@@ -116,14 +100,13 @@ impl<K, V: Clone> Cache<K, V> {
     where
         F: Future<Output = Result<V, ApiError>>,
     {
-        let yes =
-            last.filter(|last| (self.is_yes)(&last.answer) && within(now, last.at, Self::HELD_FOR));
+        let yes = last.filter(|last| (self.is_yes)(&last.answer) && within(now, last.at, HELD_FOR));
         let answer = match yes {
             None => ask().await,
-            Some(yes) if self.entries.lock().is_silent(now) => return Ok(yes),
+            Some(yes) if self.is_silent(now) => return Ok(yes),
             Some(yes) => {
-                let asked = tokio::time::timeout(Self::PATIENCE, ask()).await;
-                match asked.unwrap_or(Err(ApiError::TimedOut(Self::PATIENCE))) {
+                let asked = tokio::time::timeout(PATIENCE, ask()).await;
+                match asked.unwrap_or(Err(ApiError::TimedOut(PATIENCE))) {
                     Err(error) if error.is_transient() => {
                         self.fell_silent(now, &error);
                         return Ok(yes);
@@ -141,9 +124,14 @@ impl<K, V: Clone> Cache<K, V> {
     }
 
     /// For a while, others whose yes can stand in need not wait as well.
+    fn is_silent(&self, now: OffsetDateTime) -> bool {
+        let since = *self.silent_since.lock();
+        since.is_some_and(|since| within(now, since, KEPT_FOR))
+    }
+
     fn fell_silent(&self, now: OffsetDateTime, error: &ApiError) {
-        if self.entries.lock().silent_since.replace(now).is_none() {
-            let (what, held) = (self.what, Self::HELD_FOR.whole_minutes());
+        if self.silent_since.lock().replace(now).is_none() {
+            let (what, held) = (self.what, HELD_FOR.whole_minutes());
             tracing::warn!(
                 "{what}: {}: whom the API server let in within {held} minutes is let in all the same",
                 chain(error)
@@ -152,108 +140,10 @@ impl<K, V: Clone> Cache<K, V> {
     }
 
     fn answered(&self) {
-        if self.entries.lock().silent_since.take().is_some() {
+        if self.silent_since.lock().take().is_some() {
             tracing::info!("{}: the API server answers again", self.what);
         }
     }
-}
-
-/// All entries live equally long, so the oldest is the first to go.
-///
-/// They are found by the hash of their question, which can be had of one that is lent.
-/// Of two questions with one hash, the later is remembered.
-struct Entries<K, V> {
-    by_hash: HashMap<u64, Entry<K, V>>,
-    by_age: BTreeSet<(OffsetDateTime, u64)>,
-    silent_since: Option<OffsetDateTime>,
-}
-
-struct Entry<K, V> {
-    key: K,
-    since: OffsetDateTime,
-    place: Place<V>,
-}
-
-/// Where the answer to a question is, or will be.
-#[derive(Clone)]
-struct Place<V> {
-    cell: Cell<V>,
-    /// What was said to it before.
-    last: Option<Given<V>>,
-}
-
-impl<V: Clone> Place<V> {
-    /// The newest that was said to its question.
-    fn newest(&self) -> Option<Given<V>> {
-        match self.cell.get() {
-            Some(answer) => answer.as_ref().ok().cloned(),
-            None => self.last.clone(),
-        }
-    }
-}
-
-impl<K, V: Clone> Entries<K, V> {
-    fn place(
-        &mut self,
-        question: &impl Question<K>,
-        hash: u64,
-        now: OffsetDateTime,
-        capacity: usize,
-    ) -> Place<V> {
-        let own = self
-            .by_hash
-            .get(&hash)
-            .filter(|entry| question.is(&entry.key));
-        if let Some(entry) = own
-            && within(now, entry.since, Cache::<K, V>::KEPT_FOR)
-        {
-            return entry.place.clone();
-        }
-        let place = Place {
-            cell: Arc::default(),
-            last: own.and_then(|entry| entry.place.newest()),
-        };
-        self.remove(hash);
-        while let Some(&(since, oldest)) = self.by_age.first() {
-            if within(now, since, Cache::<K, V>::HELD_FOR) && self.by_age.len() < capacity {
-                break;
-            }
-            self.remove(oldest);
-        }
-        let entry = Entry {
-            key: question.key(),
-            since: now,
-            place: place.clone(),
-        };
-        self.by_hash.insert(hash, entry);
-        self.by_age.insert((now, hash));
-        place
-    }
-
-    /// Removes the entry unless it is a newer one already.
-    fn forget(&mut self, hash: u64, cell: &Cell<V>) {
-        let entry = self.by_hash.get(&hash);
-        if entry.is_some_and(|own| Arc::ptr_eq(&own.place.cell, cell)) {
-            self.remove(hash);
-        }
-    }
-
-    fn remove(&mut self, hash: u64) {
-        if let Some(entry) = self.by_hash.remove(&hash) {
-            self.by_age.remove(&(entry.since, hash));
-        }
-    }
-
-    fn is_silent(&self, now: OffsetDateTime) -> bool {
-        self.silent_since
-            .is_some_and(|since| within(now, since, Cache::<K, V>::KEPT_FOR))
-    }
-}
-
-/// Whether it was said so recently. A clock that was set back makes a time of the future
-/// of it, which is as good as expired.
-fn within(now: OffsetDateTime, said: OffsetDateTime, span: Duration) -> bool {
-    (Duration::ZERO..span).contains(&(now - said))
 }
 
 #[cfg(test)]
@@ -426,18 +316,6 @@ mod tests {
         }
         assert_eq!(source.get("a", 12).await, Ok(3));
         assert_eq!(source.get("b", 12).await, Ok(5));
-        let entries = source.cache.entries.lock();
-        assert_eq!((entries.by_hash.len(), entries.by_age.len()), (2, 2));
-    }
-
-    #[test]
-    fn questions_with_one_hash_have_each_its_own_answer() {
-        let cache = source(8).cache;
-        let mut entries = cache.entries.lock();
-        let mut cell = |key| entries.place(&key, 7, NOW, 8).cell;
-        let (first, same, other) = (cell("a"), cell("a"), cell("b"));
-        assert!(Arc::ptr_eq(&first, &same));
-        assert!(!Arc::ptr_eq(&first, &other));
     }
 
     #[tokio::test]
