@@ -96,18 +96,13 @@ impl Known {
         self.state = std::mem::take(&mut self.state).after(answer, now);
     }
 
-    /// Another replica tells this of it. Whoever has a newer value, or has heard something
-    /// later, knows better.
+    /// Another replica tells this of it.
     pub(crate) fn is_told(&mut self, told: Told) {
         let heard = told.heard;
-        let last = |sample: Option<&Sample>| sample.map(|sample| sample.time);
-        let has_newer = last(told.last.as_ref()) > last(self.state.last());
-        if !has_newer && self.state.heard().is_some_and(|known| known >= heard) {
-            return;
-        }
-        self.state = State::of(told);
+        let is_later = self.state.heard().is_none_or(|known| known < heard);
+        self.state = std::mem::take(&mut self.state).and(State::of(told));
         // Whoever goes on from here asks for nothing at once that was asked just now.
-        if self.asked.is_none_or(|asked| asked.at < heard) {
+        if is_later && self.asked.is_none_or(|asked| asked.at < heard) {
             self.asked = Some(Asked {
                 at: heard,
                 is_answered: true,

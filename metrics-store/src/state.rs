@@ -17,7 +17,7 @@ pub enum State {
     Waiting,
     /// The last answer had a value.
     Fresh {
-        /// The value.
+        /// The newest value there is.
         sample: Sample,
         /// When the answer came.
         heard: OffsetDateTime,
@@ -30,7 +30,7 @@ pub enum State {
         heard: OffsetDateTime,
         /// Since when it has been so, whatever the cause in between.
         since: OffsetDateTime,
-        /// The last value there was.
+        /// The newest value there was.
         last: Option<Sample>,
         /// How long the query is kept apart, where it is itself to blame.
         apart: Option<Apart>,
@@ -68,7 +68,10 @@ impl State {
     #[must_use]
     pub fn after(self, answer: Result<Sample, Cause>, now: OffsetDateTime) -> Self {
         let cause = match answer {
-            Ok(sample) => return Self::Fresh { sample, heard: now },
+            Ok(sample) => {
+                let last = self.last().filter(|last| last.time <= now).cloned();
+                return Self::Fresh { sample, heard: now }.knowing(last);
+            }
             Err(cause) => cause,
         };
         let (since, last, before) = match self {
@@ -86,6 +89,33 @@ impl State {
             last,
             apart,
         }
+    }
+
+    /// The state of whoever has this from others besides: the later answer counts, and the
+    /// newer value, whoever has which. So it does not matter who is heard first.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        match other.heard() > self.heard() {
+            true => other.knowing(self.into_last()),
+            false => self.knowing(other.into_last()),
+        }
+    }
+
+    /// The same answer, where this value is known besides: it counts if it is newer.
+    fn knowing(mut self, known: Option<Sample>) -> Self {
+        let Some(known) = known.filter(|known| Some(known.time) > self.last().map(|it| it.time))
+        else {
+            return self;
+        };
+        match &mut self {
+            Self::Waiting => {}
+            Self::Fresh { sample, .. } => *sample = known,
+            Self::Failing { last, since, .. } => {
+                *since = known.time.max(*since);
+                *last = Some(known);
+            }
+        }
+        self
     }
 
     /// Whether Datadog has not answered yet.
@@ -133,6 +163,14 @@ impl State {
                 self.trouble(max_age, now),
                 Trouble::Untold | Trouble::Unasked
             )
+    }
+
+    fn into_last(self) -> Option<Sample> {
+        match self {
+            Self::Waiting => None,
+            Self::Fresh { sample, .. } => Some(sample),
+            Self::Failing { last, .. } => last,
+        }
     }
 
     /// The newest value there was, however old.
@@ -231,6 +269,26 @@ mod tests {
             now = apart.until;
         }
         assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]);
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_take_the_place_of_a_newer_value() {
+        let seconds = |seconds| NOW + Duration::seconds(seconds);
+        let sample = |value: i64, second| Sample {
+            value: value.into(),
+            time: seconds(second),
+        };
+        let newest = |state: &State| state.last().cloned();
+        let state = State::Waiting.after(Ok(sample(4, 60)), seconds(91));
+        let state = state.after(Ok(sample(3, 30)), seconds(92));
+        assert_eq!(newest(&state), Some(sample(4, 60)));
+        // Datadog may correct what it said of a bucket.
+        let state = state.after(Ok(sample(5, 60)), seconds(93));
+        assert_eq!(newest(&state), Some(sample(5, 60)));
+        // What lies ahead of the clock was not measured: the next answer says what was.
+        let state = State::Waiting.after(Ok(sample(9, 600)), seconds(94));
+        let state = state.after(Ok(sample(5, 60)), seconds(95));
+        assert_eq!(newest(&state), Some(sample(5, 60)));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::{
-        Answer, Definition, MetricReference, Namespaces, Sample, Wishes, Word,
+        Answer, Definition, Failure, MetricReference, Namespaces, Reason, Sample, Wishes, Word,
         ledger::tests::{at, down, key, ledger, metric, query, value},
     };
 
@@ -109,6 +109,61 @@ mod tests {
         let older = heard(3, 0);
         ledger.adopt(&metric("shop/rps"), None, older, at(102));
         assert_eq!(ledger.told("shop/rps", 102), Ok(("4".to_owned(), at(60))));
+    }
+
+    #[test]
+    fn a_failure_of_another_replica_does_not_take_away_a_newer_value_even_if_it_was_heard_later() {
+        let failing = |last| Told {
+            heard: at(100),
+            last,
+            failure: Some(Failure {
+                reason: Reason::Unavailable,
+                why: "Datadog is away".into(),
+                since: at(90),
+            }),
+        };
+        for last in [None, heard(3, 30).last] {
+            let mut ledger =
+                ledger()
+                    .demanding("shop/web", "shop/rps")
+                    .recorded("rps", value(4.0, 60), 95);
+            ledger.adopt(&metric("shop/rps"), None, failing(last), at(101));
+            assert_eq!(ledger.told("shop/rps", 180), Ok(("4".to_owned(), at(60))));
+            // And then it says why there is none.
+            assert_eq!(
+                ledger.told("shop/rps", 181),
+                Err("avg:rps{app:web}.rollup(30): Datadog is away; the last value is of 2026-01-02T03:01:00Z".to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_old_for_one_who_asks_stays_with_another_whatever_is_told_first() {
+        let patient = Wishes {
+            max_age: Some(Duration::minutes(5)),
+            ..Wishes::default()
+        };
+        let stopped = Told {
+            heard: at(130),
+            last: None,
+            failure: Some(Failure {
+                reason: Reason::NoData,
+                why: "Datadog has nothing newer".into(),
+                since: at(120),
+            }),
+        };
+        let words = [("shop/rps", stopped), ("other/rps", heard(3, 0))];
+        for order in [[0, 1], [1, 0]] {
+            let mut ledger = ledger().demanding("shop/web", "shop/rps");
+            ledger
+                .demand(key("other/web", "other/rps"), &patient)
+                .unwrap();
+            for (name, told) in order.map(|place| words[place].clone()) {
+                ledger.adopt(&metric(name), None, told, at(131));
+            }
+            assert_eq!(ledger.told("other/rps", 131), Ok(("3".to_owned(), at(0))));
+            assert!(ledger.told("shop/rps", 131).is_err());
+        }
     }
 
     fn heard(value: i64, second: i64) -> Told {

@@ -10,7 +10,7 @@ use super::{
     tests::{at, hpa, key, ledger, metric, query, value},
     *,
 };
-use crate::{Definition, Sample, Subject, Told, known::Ages};
+use crate::{Definition, Failure, Reason, Sample, Subject, Told, known::Ages};
 
 /// Two metrics by name, whose queries are the first two, and two by reference.
 const METRICS: [&str; 4] = [
@@ -29,11 +29,36 @@ enum Event {
     Withdraw(u8, usize),
     Define(usize, Defined),
     Undefine(usize),
-    Value(usize, i64),
+    /// Datadog answers with a value that was measured so long ago,
+    Value(usize, i64, i64),
+    /// or has no such metric.
     Missing(usize),
-    /// Another replica tells a value of the query, or of one that it does not name.
-    Adopt(usize, Option<usize>, i64, i64),
+    /// Another replica tells this of the query, or of one that it does not name.
+    Adopt(usize, Option<usize>, Hearsay),
     Retract(usize),
+}
+
+/// What another replica heard so long ago: that there is no such metric, or this value; or both,
+/// where it had one before. The value was measured so long before.
+#[derive(Clone, Copy, Debug)]
+struct Hearsay {
+    ago: i64,
+    is_missing: bool,
+    last: Option<(i64, i64)>,
+}
+
+fn hearsay() -> impl Strategy<Value = Hearsay> {
+    let last = (0..900_i64, prop_oneof![Just(0), 0..100_i64]);
+    let parts = (
+        -5..200_i64,
+        any::<bool>(),
+        prop::option::weighted(0.8, last),
+    );
+    parts.prop_map(|(ago, is_missing, last)| Hearsay {
+        ago,
+        is_missing: is_missing || last.is_none(),
+        last,
+    })
 }
 
 /// What a DatadogMetric says: its query, where it has one, its maximum age and its window.
@@ -65,10 +90,11 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0..3_u8, 0..4_usize).prop_map(|(asker, asked)| Event::Withdraw(asker, asked)),
         2 => (2..4_usize, defined()).prop_map(|(asked, defined)| Event::Define(asked, defined)),
         1 => (2..4_usize).prop_map(Event::Undefine),
-        2 => (queries.clone(), 0..900_i64).prop_map(|(query, value)| Event::Value(query, value)),
+        2 => (queries.clone(), 0..900_i64, 0..150_i64)
+            .prop_map(|(query, value, age)| Event::Value(query, value, age)),
         1 => queries.clone().prop_map(Event::Missing),
-        3 => (0..4_usize, prop::option::of(queries), 0..900_i64, -5..200_i64)
-            .prop_map(|(asked, query, value, age)| Event::Adopt(asked, query, value, age)),
+        3 => (0..4_usize, prop::option::of(queries), hearsay())
+            .prop_map(|(asked, query, hearsay)| Event::Adopt(asked, query, hearsay)),
         1 => (0..4_usize).prop_map(Event::Retract),
     ]
 }
@@ -79,6 +105,19 @@ struct Heard {
     at: i64,
     is_missing: bool,
     last: Option<(i64, i64)>,
+}
+
+impl Heard {
+    /// This is heard besides, from whomever: the later answer counts, and the newer value.
+    fn besides(&mut self, other: Self) {
+        if other.at > self.at {
+            (self.at, self.is_missing) = (other.at, other.is_missing);
+        }
+        let time = |last: Option<(i64, i64)>| last.map(|(time, _)| time);
+        if time(other.last) > time(self.last) {
+            self.last = other.last;
+        }
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -95,7 +134,7 @@ struct Model {
     demands: BTreeMap<(usize, u8), Option<i64>>,
     definitions: BTreeMap<usize, Defined>,
     heard: BTreeMap<usize, Heard>,
-    hearsay: BTreeMap<usize, (Option<usize>, i64, i64)>,
+    hearsay: BTreeMap<usize, (Option<usize>, Heard)>,
 }
 
 impl Model {
@@ -154,13 +193,13 @@ impl Model {
             Event::Withdraw(asker, asked) => _ = self.demands.remove(&(asked, asker)),
             Event::Define(asked, defined) => _ = self.definitions.insert(asked, defined),
             Event::Undefine(asked) => _ = self.definitions.remove(&asked),
-            Event::Value(query, value) if before.contains(&query) => {
-                let heard = Heard {
-                    at: now,
-                    is_missing: false,
-                    last: Some((now, value)),
-                };
-                self.heard.insert(query, heard);
+            Event::Value(query, value, age) if before.contains(&query) => {
+                let heard = self.heard.entry(query).or_default();
+                let newest = heard
+                    .last
+                    .filter(|(time, _)| now - age < *time && *time <= now);
+                (heard.at, heard.is_missing) = (now, false);
+                heard.last = newest.or(Some((now - age, value)));
             }
             Event::Missing(query) if before.contains(&query) => {
                 let heard = self.heard.entry(query).or_default();
@@ -168,8 +207,14 @@ impl Model {
             }
             Event::Value(..) | Event::Missing(_) => {}
             // What lies a minute ahead is a slip; none of these does.
-            Event::Adopt(asked, query, value, age) => {
-                self.hearsay.insert(asked, (query, value, now - age));
+            Event::Adopt(asked, query, hearsay) => {
+                let at = now - hearsay.ago;
+                let heard = Heard {
+                    at,
+                    is_missing: hearsay.is_missing,
+                    last: hearsay.last.map(|(value, before)| (at - before, value)),
+                };
+                self.hearsay.insert(asked, (query, heard));
             }
             Event::Retract(asked) => _ = self.hearsay.remove(&asked),
         }
@@ -177,7 +222,7 @@ impl Model {
         self.heard
             .retain(|query, _| before.contains(query) && after.contains(query));
         for asked in self.demanded() {
-            let (Some(query), Some((of, value, time))) =
+            let (Some(query), Some((of, heard))) =
                 (self.query(asked), self.hearsay.get(&asked).copied())
             else {
                 continue;
@@ -186,18 +231,8 @@ impl Model {
                 continue;
             }
             self.hearsay.remove(&asked);
-            let known = self.heard.get(&query);
-            let is_newer = known.is_none_or(|known| {
-                known.at < time || known.last.is_none_or(|(last, _)| last < time)
-            });
-            if is_newer {
-                let heard = Heard {
-                    at: time,
-                    is_missing: false,
-                    last: Some((time, value)),
-                };
-                self.heard.insert(query, heard);
-            }
+            let known = self.heard.entry(query).or_insert(heard);
+            known.besides(heard);
         }
     }
 
@@ -264,22 +299,28 @@ fn apply(ledger: &mut Ledger, event: &Event, now: i64) {
             ledger.define(&reference(asked), definition);
         }
         Event::Undefine(asked) => ledger.undefine(&reference(asked)),
-        Event::Value(query, number) => {
-            let answer = value(number as f64, now);
+        Event::Value(query, number, age) => {
+            let answer = value(number as f64, now - age);
             ledger.record(&query_of(query), answer, at(now));
         }
         Event::Missing(query) => {
             ledger.record(&query_of(query), Answer::UnknownMetric, at(now));
         }
-        Event::Adopt(asked, query, number, age) => {
-            let last = Sample {
-                value: number.into(),
-                time: at(now - age),
-            };
+        Event::Adopt(asked, query, hearsay) => {
+            let heard = now - hearsay.ago;
+            let last = hearsay.last.map(|(value, before)| Sample {
+                value: value.into(),
+                time: at(heard - before),
+            });
+            let failure = hearsay.is_missing.then(|| Failure {
+                reason: Reason::UnknownMetric,
+                why: "it is misspelt".into(),
+                since: at(heard),
+            });
             let told = Told {
-                heard: last.time,
-                last: Some(last),
-                failure: None,
+                heard: at(heard),
+                last,
+                failure,
             };
             ledger.adopt(&metric(METRICS[asked]), query.map(text), told, at(now));
         }

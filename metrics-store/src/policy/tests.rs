@@ -252,13 +252,14 @@ fn expected(
     now: i64,
 ) -> Option<(i64, i64)> {
     let (heard, latest) = *history.last()?;
+    // The newest, and of one time what was said last.
     let value = history
         .iter()
-        .rev()
-        .find_map(|(minute, answer)| match answer {
+        .filter_map(|(minute, answer)| match answer {
             Answer::Value { age, value } => Some((minute - age, *value)),
             _ => None,
-        });
+        })
+        .max_by_key(|(time, _)| *time);
     let is_recent = now - heard <= age;
     let (kept, otherwise) = match latest {
         Answer::Down => (age + hold, stated[0]),
