@@ -184,13 +184,13 @@ impl Ledger {
             State::Waiting => Unready::Waiting(query),
             State::Fresh { sample, .. } => Unready::Stale {
                 query,
-                last: sample.clone(),
+                measured: sample.time,
                 max_age: policy.max_age(),
             },
             State::Failing { cause, last, .. } => Unready::Failing {
                 query,
                 cause: cause.clone(),
-                last: last.clone(),
+                measured: last.as_ref().map(|last| last.time),
             },
         })
     }

@@ -5,7 +5,7 @@ use datadog_query::Query;
 use provider_api::{ExternalMetric, MetricName, Refusal};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{Cause, Inexpressible, MetricReference, Sample};
+use crate::{Cause, Inexpressible, MetricReference};
 
 /// Why there is no value to serve.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ pub enum Unready {
     Stale {
         /// The query.
         query: Query,
-        /// The newest value.
-        last: Sample,
+        /// When the newest value was measured.
+        measured: OffsetDateTime,
         /// The age up to which a value is served.
         max_age: Duration,
     },
@@ -40,8 +40,8 @@ pub enum Unready {
         query: Query,
         /// Why.
         cause: Cause,
-        /// The last value there was.
-        last: Option<Sample>,
+        /// When the last value was measured, where there was one.
+        measured: Option<OffsetDateTime>,
     },
 }
 
@@ -81,11 +81,11 @@ impl Unready {
             )),
             Self::Stale {
                 query,
-                last,
+                measured,
                 max_age,
             } => Refusal::Stale(format!(
                 "{query:.500}: the newest value is of {}, and only values up to {} s old are served; check that the metric is still being sent, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
-                instant(last.time),
+                instant(*measured),
                 max_age.whole_seconds()
             )),
             Self::Failing {
@@ -93,10 +93,14 @@ impl Unready {
                 cause: cause @ Cause::UnknownMetric,
                 ..
             } => Refusal::Unknown(format!("{query:.500}: {cause}")),
-            Self::Failing { query, cause, last } => Refusal::NoData(match last {
-                Some(last) => format!(
+            Self::Failing {
+                query,
+                cause,
+                measured,
+            } => Refusal::NoData(match measured {
+                Some(measured) => format!(
                     "{query:.500}: {cause}; the last value is of {}",
-                    instant(last.time)
+                    instant(*measured)
                 ),
                 None => format!("{query:.500}: {cause}"),
             }),
