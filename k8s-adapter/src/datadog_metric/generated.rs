@@ -74,8 +74,24 @@ impl DatadogMetrics {
         let creations = missing.len().min(most - removals);
         let left = missing.len() + used_up.len() - removals - creations;
         let mut outcome = Outcome::leaving(left);
+        let missing = missing.into_iter().take(creations);
+        let made = self.make(namespace, missing, &mut outcome, now).await;
+        // A webhook may fail all that is made, and nothing that is removed.
+        let used_up = used_up.into_iter().take(removals);
+        let removed = self.remove(namespace, used_up, &mut outcome, now).await;
+        made.and(removed)?;
+        outcome.end()
+    }
+
+    async fn make(
+        &self,
+        namespace: &str,
+        missing: impl Iterator<Item = (Arc<str>, Generated)>,
+        outcome: &mut Outcome,
+        now: OffsetDateTime,
+    ) -> Result<(), MetricsError> {
         let api = self.api(namespace);
-        for (name, generated) in missing.into_iter().take(creations) {
+        for (name, generated) in missing {
             let object = generated.object(&name);
             let params = PostParams::default();
             match within(api.create(&params, &object), PERMISSION).await {
@@ -83,11 +99,22 @@ impl DatadogMetrics {
                 Err(why) => {
                     let key = (namespace.into(), name);
                     let target = Target { key, version: None };
-                    self.failed(target, why, &mut outcome, now)?;
+                    self.failed(target, why, outcome, now)?;
                 }
             }
         }
-        for object in used_up.into_iter().take(removals) {
+        Ok(())
+    }
+
+    async fn remove(
+        &self,
+        namespace: &str,
+        used_up: impl Iterator<Item = DynamicObject>,
+        outcome: &mut Outcome,
+        now: OffsetDateTime,
+    ) -> Result<(), MetricsError> {
+        let api = self.api(namespace);
+        for object in used_up {
             let target = Target::of(&object);
             let params = DeleteParams {
                 preconditions: Some(Preconditions {
@@ -98,10 +125,10 @@ impl DatadogMetrics {
             };
             match within(api.delete(&target.key.1, &params), PERMISSION).await {
                 Ok(_) => outcome.writes(),
-                Err(why) => self.failed(target, why, &mut outcome, now)?,
+                Err(why) => self.failed(target, why, outcome, now)?,
             }
         }
-        outcome.end()
+        Ok(())
     }
 
     /// What is not there and should be, by its name, and what is there and should not be.
@@ -156,8 +183,15 @@ impl Generated {
 
 /// Whether it has been of no use for so long that it goes.
 fn is_used_up(object: &Object, now: OffsetDateTime) -> bool {
-    let since = object.written.data.get("status").and_then(inactive_since);
-    object.defined.is_generated() && since.is_some_and(|since| now - since >= KEPT_FOR)
+    let Object {
+        defined, written, ..
+    } = object;
+    // Somebody may have made it so since its status was written.
+    if !defined.is_generated() || defined.is_always_active {
+        return false;
+    }
+    let since = written.data.get("status").and_then(inactive_since);
+    since.is_some_and(|since| now - since >= KEPT_FOR)
 }
 
 #[cfg(test)]

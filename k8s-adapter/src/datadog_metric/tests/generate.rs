@@ -21,12 +21,16 @@ async fn what_is_asked_for_by_a_plain_name_has_an_object_until_nobody_asks_for_t
         metric_name: "depth".into(),
     };
     let long_ago = NOW - Duration::hours(3);
+    let mut always_active = idle(&generated_name("always"), long_ago);
+    // Its status does not say so yet.
+    always_active["metadata"]["annotations"] = json!({"metrics.example/always-active": "true"});
     let objects = vec![
         idle(&generated_name("there"), long_ago),
         idle(&generated_name("unused"), long_ago),
         idle(&generated_name("lately"), long_ago + Duration::SECOND),
         // Somebody has written it.
         idle("by-hand", long_ago),
+        always_active,
     ];
     let (metrics, written) = watched(objects, |_| None).await;
     let wanted = [generated("there"), generated("new")];
@@ -51,7 +55,7 @@ async fn what_cannot_be_made_keeps_nothing_from_being_removed() {
     let long_ago = NOW - Duration::hours(3);
     let unused = ["1", "2", "3"].map(|query| idle(&generated_name(query), long_ago));
     let wanted = ["4", "5", "6"].map(generated);
-    for code in [403, 404, 409, 422] {
+    for code in [403, 404, 409, 422, 500, 503] {
         let asked = Written::default();
         let log = Arc::clone(&asked);
         let refuses = move |path: &str| {
