@@ -117,7 +117,7 @@ impl Policy {
         }
         let trouble = state.trouble(self.max_age, now);
         let hold = match trouble {
-            Trouble::Error(_) | Trouble::Unasked => self.hold,
+            Trouble::Error(_) | Trouble::Unasked | Trouble::Undecided => self.hold,
             Trouble::NoData | Trouble::Untold => Duration::ZERO,
         };
         let kept = self.max_age.saturating_add(hold);
@@ -130,7 +130,7 @@ impl Policy {
             return None;
         }
         let (value, origin) = match trouble {
-            Trouble::Untold => return None,
+            Trouble::Untold | Trouble::Undecided => return None,
             Trouble::Error(reason) if reason.is_a_mistake() => return None,
             Trouble::Error(_) | Trouble::Unasked => (self.on_error, Origin::StatedOnError),
             Trouble::NoData => match self.at_zero {

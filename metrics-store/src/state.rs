@@ -141,16 +141,20 @@ impl State {
 
     /// Why there is nothing newer at `now`, where an answer counts for `max_age`.
     pub(crate) fn trouble(&self, max_age: Duration, now: OffsetDateTime) -> Trouble {
-        let is_told = |heard: &OffsetDateTime| now - *heard <= max_age;
-        match self {
-            Self::Waiting => Trouble::Untold,
-            Self::Failing { cause, .. } if cause.reason() != Reason::NoData => {
-                Trouble::Error(cause.reason())
-            }
-            Self::Failing { heard, .. } | Self::Fresh { heard, .. } if is_told(heard) => {
-                Trouble::NoData
-            }
-            Self::Failing { .. } | Self::Fresh { .. } => Trouble::Unasked,
+        let heard = match self {
+            Self::Waiting => return Trouble::Untold,
+            Self::Failing { cause, heard, .. } => match cause.reason() {
+                Reason::NoData | Reason::NotAsked => *heard,
+                reason => return Trouble::Error(reason),
+            },
+            Self::Fresh { heard, .. } => *heard,
+        };
+        if now - heard > max_age {
+            return Trouble::Unasked;
+        }
+        match self.last() {
+            Some(last) if last.age(heard) <= max_age => Trouble::Undecided,
+            _ => Trouble::NoData,
         }
     }
 
@@ -161,7 +165,7 @@ impl State {
         !is_young
             && matches!(
                 self.trouble(max_age, now),
-                Trouble::Untold | Trouble::Unasked
+                Trouble::Untold | Trouble::Unasked | Trouble::Undecided
             )
     }
 
@@ -192,6 +196,9 @@ pub(crate) enum Trouble {
     Error(Reason),
     /// Datadog has been asked and has nothing, or nothing newer.
     NoData,
+    /// Datadog has last been asked while the value was young enough: whether there is a newer
+    /// one, the next answer tells.
+    Undecided,
     /// What Datadog said is too long ago to be true now.
     Unasked,
 }

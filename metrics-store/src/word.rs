@@ -53,9 +53,13 @@ impl State {
             Self::Waiting => return None,
             Self::Fresh { sample, heard } => {
                 let is_old = sample.age(now) > max_age;
+                let (reason, why) = match self.trouble(max_age, now) {
+                    Trouble::NoData => (Reason::NoData, "Datadog has nothing newer"),
+                    _ => (Reason::NotAsked, "Datadog has not answered since"),
+                };
                 let stopped = || Failure {
-                    reason: Reason::NoData,
-                    why: "Datadog has nothing newer".into(),
+                    reason,
+                    why: why.into(),
                     since: sample.time.saturating_add(max_age),
                 };
                 (*heard, is_old.then(stopped))

@@ -258,8 +258,12 @@ impl Model {
             Served::Waiting => true,
             Served::Refused => {
                 let heard = self.query(*asked).and_then(|query| self.heard.get(&query));
-                heard
-                    .is_some_and(|heard| !heard.is_missing && now - heard.at > self.max_age(*asked))
+                let age = self.max_age(*asked);
+                // Whoever answered while the value was young, or too long ago, says nothing of now.
+                heard.is_some_and(|heard| {
+                    let was_young = heard.last.is_some_and(|(time, _)| heard.at - time <= age);
+                    !heard.is_missing && (was_young || now - heard.at > age)
+                })
             }
             _ => false,
         };

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
-use crate::Cause;
+use crate::{Cause, Reason};
 
 const MINUTE: Duration = Duration::minutes(1);
 
@@ -114,6 +114,28 @@ fn a_series_that_has_stopped_has_no_data() {
             "0 StatedOnNoData 0"
         ]
     );
+}
+
+#[test]
+fn that_there_was_a_value_a_moment_ago_does_not_say_that_there_is_none_now() {
+    let policy = holding();
+    let in_third = |state: &State, policy: &Policy| {
+        let reading = policy.reading(state, at(3));
+        reading.map(|reading| reading.origin)
+    };
+    // The next answer is late, since the rate limit is tight.
+    let state = State::Waiting.after(Ok(sample(12, 0)), at(1));
+    assert_eq!(in_third(&state, &policy), Some(Origin::Held));
+    let told = state.told(policy.max_age(), at(3)).unwrap();
+    assert_eq!(told.failure.unwrap().reason, Reason::NotAsked);
+    let not_held = Policy {
+        hold: Duration::ZERO,
+        ..holding()
+    };
+    assert_eq!(in_third(&state, &not_held), None);
+    // It comes, and has nothing newer.
+    let state = state.after(Ok(sample(12, 0)), at(3));
+    assert_eq!(in_third(&state, &policy), Some(Origin::StatedOnNoData));
 }
 
 #[test]
@@ -261,9 +283,12 @@ fn expected(
         })
         .max_by_key(|(time, _)| *time);
     let is_recent = now - heard <= age;
+    let was_young = value.is_some_and(|(time, _)| heard - time <= age);
     let (kept, otherwise) = match latest {
         Answer::Down => (age + hold, stated[0]),
         Answer::Mistake => (age + hold, None),
+        // It came before the value was too old, and so does not say that nothing came after it.
+        Answer::Value { .. } | Answer::NoData if is_recent && was_young => (age + hold, None),
         Answer::Value { .. } | Answer::NoData if is_recent => (age, stated[1]),
         _ => (age + hold, stated[0]),
     };
