@@ -7,7 +7,7 @@ use provider_api::ExternalMetric;
 use time::{Duration, OffsetDateTime};
 
 use super::Ledger;
-use crate::{Told, reference::in_one_writing};
+use crate::{MetricReference, Told, reference::in_one_writing};
 
 /// What another replica has told.
 #[derive(Debug)]
@@ -31,7 +31,8 @@ impl Ledger {
     /// Another replica tells this of `metric` at `now`, for which it asks Datadog `query`,
     /// where it says so. It counts if the metric means the same query here. A replica that
     /// has just started may be told before it knows who asks, and one may hear before another
-    /// that a DatadogMetric has changed: then it counts once the metric means that query.
+    /// that a DatadogMetric has changed: then it counts once the metric means that query. Of a
+    /// DatadogMetric it says nothing without its query, which may have been another.
     pub fn adopt(
         &mut self,
         metric: &ExternalMetric,
@@ -42,6 +43,9 @@ impl Ledger {
         let latest = now.saturating_add(SLIP);
         let time = told.last.as_ref().map_or(told.heard, |last| last.time);
         if told.heard.max(time) > latest {
+            return;
+        }
+        if query.is_none() && MetricReference::in_name(metric.name()).is_some() {
             return;
         }
         let metric = in_one_writing(metric.clone());
@@ -69,7 +73,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::{
-        Answer, Definition, Failure, MetricReference, Namespaces, Reason, Sample, Wishes, Word,
+        Answer, Definition, Failure, Namespaces, Reason, Sample, Wishes, Word,
         ledger::tests::{at, down, key, ledger, metric, query, value},
     };
 
@@ -109,6 +113,25 @@ mod tests {
         let older = heard(3, 0);
         ledger.adopt(&metric("shop/rps"), None, older, at(102));
         assert_eq!(ledger.told("shop/rps", 102), Ok(("4".to_owned(), at(60))));
+    }
+
+    #[test]
+    fn what_does_not_name_its_query_says_nothing_of_a_definition_whose_query_may_have_changed() {
+        let asked = "shop/datadogmetric@shop:depth";
+        let definition = Definition {
+            query: Ok(query("m1")),
+            wishes: Wishes::default(),
+            max_age: None,
+            window: None,
+        };
+        let reference = MetricReference::new("shop", "depth").unwrap();
+        let mut ledger = ledger();
+        ledger.read_definitions(Namespaces::Any);
+        let mut ledger = ledger.demanding("shop/web", asked);
+        ledger.adopt(&metric(asked), None, heard(3, 0), at(1));
+        assert!(ledger.define(&reference, definition));
+        ledger.adopt(&metric(asked), None, heard(3, 0), at(1));
+        assert_eq!(ledger.waiting(at(1)), 1);
     }
 
     #[test]

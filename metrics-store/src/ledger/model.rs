@@ -207,6 +207,8 @@ impl Model {
             }
             Event::Value(..) | Event::Missing(_) => {}
             // What lies a minute ahead is a slip; none of these does.
+            // What a definition asked for then is not known.
+            Event::Adopt(2.., None, _) => {}
             Event::Adopt(asked, query, hearsay) => {
                 let at = now - hearsay.ago;
                 let heard = Heard {
