@@ -30,9 +30,11 @@ impl Existence {
 
     /// Whether Datadog should be asked about `name`, which has no series now.
     pub fn is_unsure(&self, name: &MetricName, now: OffsetDateTime) -> bool {
-        self.checked
-            .get(name)
-            .is_none_or(|checked| now - checked.at >= self.again_after)
+        self.checked.get(name).is_none_or(|checked| {
+            let age = now - checked.at;
+            // A clock that was set back makes nobody wait.
+            age.is_negative() || age >= self.again_after
+        })
     }
 
     /// A series of `name` was seen. That counts as a check of a name that has once been
@@ -81,5 +83,6 @@ mod tests {
         assert!(!existence.is_unknown(&name));
         assert!(!existence.is_unsure(&name, start + Duration::minutes(19)));
         assert!(existence.is_unsure(&name, start + Duration::minutes(20)));
+        assert!(existence.is_unsure(&name, start), "the clock was set back");
     }
 }
