@@ -116,7 +116,7 @@ impl From<&Error> for Reason {
     fn from(error: &Error) -> Self {
         match error {
             Error::NoData { .. } => Self::NoData,
-            Error::InvalidQuery { .. } => Self::InvalidQuery,
+            Error::InvalidQuery { .. } | Error::UriTooLong { .. } => Self::InvalidQuery,
             Error::KeysRefused { .. } | Error::PermissionMissing { .. } => Self::KeysRefused,
             Error::RateLimited { .. } => Self::RateLimited,
             Error::AllFailed { first, .. } => (&**first).into(),

@@ -343,6 +343,10 @@ mod tests {
             (NoValue::NoSeries { span }.into(), Reason::NoData),
             (refused().unwrap_err(), Reason::InvalidQuery),
             (Cause::UnknownMetric, Reason::UnknownMetric),
+            (
+                failed(Error::UriTooLong { host: host() }),
+                Reason::InvalidQuery,
+            ),
         ];
         for (cause, reason) in causes {
             assert_eq!(cause.reason(), reason, "{cause}");
