@@ -26,7 +26,10 @@ pub use self::asking::{Answer, Turn};
 use self::{definitions::Defined, demanded::Demanded, hearsay::Hearsay};
 use crate::{
     Inexpressible, Key, MetricReference, Namespaces, Policy, Reading, State, Template, Unready,
-    Wishes, capitals::Capitals, known::Known, reference::in_one_writing,
+    Wishes,
+    capitals::Capitals,
+    known::Known,
+    reference::{in_one_writing, rewritten},
 };
 
 /// Who asks for which metric, and what is known of its query.
@@ -197,6 +200,8 @@ impl Ledger {
 
     /// What a request for `metric` means.
     fn meant_by(&self, metric: &ExternalMetric) -> Result<&Demanded, Unready> {
+        let rewritten = rewritten(metric);
+        let metric = rewritten.as_ref().unwrap_or(metric);
         let in_capitals = self.capitals.meant_by(metric);
         let mut meant = std::iter::once(metric)
             .chain(in_capitals)

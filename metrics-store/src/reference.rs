@@ -68,10 +68,12 @@ impl MetricReference {
 
 /// The one writing of metrics that differ in capitals alone and refer to one DatadogMetric.
 pub(crate) fn in_one_writing(metric: ExternalMetric) -> ExternalMetric {
-    match begins(metric.name()) {
-        true => metric.in_small_letters().unwrap_or(metric),
-        false => metric,
-    }
+    rewritten(&metric).unwrap_or(metric)
+}
+
+/// The one writing of a metric, where that is another.
+pub(crate) fn rewritten(metric: &ExternalMetric) -> Option<ExternalMetric> {
+    begins(metric.name()).then(|| metric.in_small_letters())?
 }
 
 fn begins(metric: &MetricName) -> bool {

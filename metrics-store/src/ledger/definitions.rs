@@ -283,6 +283,13 @@ mod tests {
             panic!("{:?}", ledger.standings(at(1)))
         };
         assert_eq!(standing.askers, [hpa("shop/api"), hpa("shop/web")]);
+        for asked in ["shop/DatadogMetric@Shop:depth", DEPTH] {
+            assert_eq!(
+                ledger.told(asked, 1),
+                Ok(("3".to_owned(), at(0))),
+                "{asked}"
+            );
+        }
         ledger.withdraw(&capitals);
         ledger.withdraw(&key("shop/web", DEPTH));
         assert_eq!(ledger.queries(), []);
