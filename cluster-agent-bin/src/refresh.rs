@@ -23,6 +23,10 @@ use crate::{edge::WallClock, replicas::Reach};
 /// applied at once cost a few calls and not one each.
 const SETTLE: Duration = Duration::seconds(1);
 
+/// How often it is chosen what goes out, at most: among very many queries that takes
+/// milliseconds, and each answer may have changed it.
+const CHOICE: Duration = Duration::milliseconds(100);
+
 /// How often Datadog is asked again whether it has a metric that it did not have.
 const EXISTENCE_AGAIN: Duration = Duration::minutes(10);
 
@@ -87,19 +91,24 @@ impl<S: Exchange + 'static> Refresh<S> {
     /// of it. Never ends.
     pub(crate) async fn run(&mut self, news: &Notify) -> Infallible {
         let clock = self.clock;
-        let mut settled = clock.after(Duration::ZERO);
+        let mut next = clock.after(Duration::ZERO);
+        let (mut chosen, mut settled) = (next, next);
         loop {
-            let next = match settled <= clock.after(Duration::ZERO) {
-                true => clock.after(self.send(clock.now())),
-                false => settled,
-            };
             tokio::select! {
-                Some(came) = self.under_way.next() => self.take_in(came, clock.now()),
-                () = sleep_until(next.into()) => {}
+                () = sleep_until(next.into()) => {
+                    let wait = self.send(clock.now());
+                    chosen = clock.after(CHOICE);
+                    next = clock.after(wait).max(chosen);
+                }
+                Some(came) = self.under_way.next() => {
+                    self.take_in(came, clock.now());
+                    next = next.min(chosen.max(settled));
+                }
                 () = news.notified() => {
                     // News that never stops does not keep Datadog from being asked.
                     if settled <= clock.after(Duration::ZERO) {
                         settled = clock.after(SETTLE);
+                        next = settled;
                     }
                 }
             }

@@ -62,9 +62,9 @@ fn a_plan_of_10_000_queries(bencher: Bencher<'_, '_>) {
 }
 
 /// One call, which takes the most urgent of them.
-#[divan::bench]
-fn the_next_call_of_10_000_queries(bencher: Bencher<'_, '_>) {
-    let store = cluster::store(10_000);
+#[divan::bench(args = [1_000, 10_000, 100_000])]
+fn the_next_call(bencher: Bencher<'_, '_>, queries: usize) {
+    let store = cluster::store(queries);
     let mut plan = plan();
     store.next(&mut plan, NOW);
     for query in store.queries() {

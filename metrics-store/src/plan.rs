@@ -63,6 +63,10 @@ pub struct Call {
 /// organisation do not stay in step.
 const JITTER: f64 = 0.05;
 
+/// Calls that would go closer together than that go together: the choice among very many
+/// queries takes milliseconds.
+const TURN: Duration = Duration::milliseconds(100);
+
 /// What runs out so soon has no time to lose, since an answer takes a moment.
 const A_MOMENT: Duration = Duration::seconds(5);
 
@@ -234,13 +238,16 @@ impl Plan {
             one.deadline
                 .is_none_or(|deadline| deadline - A_MOMENT <= now)
         };
-        let urgent = due.iter().filter(has_no_time).count();
+        let calls_for = |queries: usize| queries.div_ceil(self.limits.queries.get());
+        let urgent = calls_for(due.iter().filter(has_no_time).count());
+        let of_a_turn = self.calls_in_a_turn();
         // A clock that was set back makes nobody wait.
         let is_time = self.turn <= now || now + self.period < self.turn;
-        let calls = urgent
-            .div_ceil(self.limits.queries.get())
-            .max(usize::from(is_time))
-            .min(most);
+        let in_turn = match is_time {
+            true => calls_for(due.len()).min(of_a_turn),
+            false => 0,
+        };
+        let calls = urgent.max(in_turn).min(most);
         if calls == 0 {
             if let Some(soonest) = soonest {
                 *again = (*again).min(self.turn).min(soonest - A_MOMENT);
@@ -259,7 +266,8 @@ impl Plan {
             .map(|batch| batch.queries().to_vec())
             .collect();
         self.kinds.went(kind, calls.first().map_or(1, Vec::len));
-        self.turn = now + self.period / self.calls_in_a_round();
+        let of_a_turn = number(calls.len().clamp(1, of_a_turn));
+        self.turn = now + self.period * of_a_turn / self.calls_in_a_round();
         // These fit no call, and their answer says so.
         match calls.first_mut() {
             Some(call) => call.extend(too_long),
@@ -275,6 +283,12 @@ impl Plan {
             look_back,
             due,
         }
+    }
+
+    /// How many calls go together at most, so that turns are not too close.
+    fn calls_in_a_turn(&self) -> usize {
+        let turns = (self.period / TURN) as usize;
+        self.kinds.calls().div_ceil(turns.max(1)).max(1)
     }
 
     /// How many calls it takes to ask for everything once.

@@ -96,6 +96,32 @@ fn what_is_new_and_what_runs_out_do_not_wait_for_their_turn() {
 }
 
 #[test]
+fn calls_of_very_many_queries_go_together_as_often_as_there_is_time_to_choose() {
+    let queries: Vec<_> = (0..2700)
+        .map(|number| query(&format!("m{number}")))
+        .collect();
+    let mut plan = plan();
+    let mut at_once = |second, due: usize| {
+        let wanted = queries.iter().enumerate().map(|(number, query)| Wanted {
+            query,
+            travel: Together,
+            due: at(if number < due { 0.0 } else { second + 1.0 }),
+            deadline: Some(at(60.0)),
+            look_back: LIFE.max_age,
+        });
+        plan.next(wanted, LIFE, at(second)).calls.len()
+    };
+    // Nine hundred calls in thirty seconds are three in a tenth of a second.
+    assert_eq!(at_once(10.0, 2700), 3);
+    assert_eq!(at_once(10.09, 2700), 0);
+    assert_eq!(at_once(10.1, 2700), 3);
+    // One call takes what is due, and the next goes when it would have gone alone.
+    assert_eq!(at_once(10.2, 2), 1);
+    assert_eq!(at_once(10.23, 2700), 0);
+    assert_eq!(at_once(10.24, 2700), 3);
+}
+
+#[test]
 fn a_query_that_goes_alone_goes_in_its_place_with_a_call_of_its_own() {
     let lines = [
         ("bad", Alone, 0.0, Some(70.0)),
