@@ -183,14 +183,12 @@ impl Generated {
 
 /// Whether it has been of no use for so long that it goes.
 fn is_used_up(object: &Object, now: OffsetDateTime) -> bool {
-    let Object {
-        defined, written, ..
-    } = object;
+    let defined = &object.defined;
     // Somebody may have made it so since its status was written.
     if !defined.is_generated() || defined.is_always_active {
         return false;
     }
-    let since = written.data.get("status").and_then(inactive_since);
+    let since = inactive_since(&object.status());
     since.is_some_and(|since| now - since >= KEPT_FOR)
 }
 

@@ -1,11 +1,12 @@
 //! A `DatadogMetric` as it is read.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube_core::DynamicObject;
 use provider_api::{ObjectReference, duration};
 use serde_json::Value;
 
+use super::status::without_value;
 use crate::{
     demand::{reference_to, wishes},
     kind::DATADOG_METRIC,
@@ -51,6 +52,8 @@ pub(super) struct Object {
     pub(super) written: DynamicObject,
     pub(super) defined: Defined,
     pub(super) problems: Vec<DefinitionProblem>,
+    /// Whether its query has changed since its status was written.
+    is_redefined: bool,
 }
 
 const ALWAYS_ACTIVE: &str = "always-active";
@@ -125,6 +128,32 @@ impl Object {
             written,
             defined,
             problems,
+            is_redefined: false,
+        }
+    }
+
+    /// The object, which was like this before.
+    pub(super) fn after(mut self, before: Option<&Self>) -> Self {
+        self.is_redefined = before.is_some_and(|before| {
+            let is_written = before.written.data.get("status") != self.written.data.get("status");
+            before.defined.query != self.defined.query || (before.is_redefined && !is_written)
+        });
+        self
+    }
+
+    /// Its status is written now, and the object is like this.
+    pub(super) fn wrote(&mut self, written: DynamicObject) {
+        self.written.metadata.resource_version = written.metadata.resource_version;
+        self.written.data = written.data;
+        self.is_redefined = false;
+    }
+
+    /// What its status says of the query that it has now.
+    pub(super) fn status(&self) -> Cow<'_, Value> {
+        let status = self.written.data.get("status").unwrap_or(&Value::Null);
+        match self.is_redefined {
+            true => Cow::Owned(without_value(status)),
+            false => Cow::Borrowed(status),
         }
     }
 }

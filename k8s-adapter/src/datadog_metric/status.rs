@@ -155,6 +155,16 @@ fn said(
     condition
 }
 
+/// What is left of a status whose value is another query's: who asks, and since when.
+pub(super) fn without_value(status: &Value) -> Value {
+    let references = status.get("autoscalerReferences");
+    let active = condition(status, "Active");
+    json!({
+        "autoscalerReferences": references,
+        "conditions": active.into_iter().collect::<Vec<_>>(),
+    })
+}
+
 /// Whether the status says this already, whenever.
 fn is_said(before: &Value, now: &Value) -> bool {
     let kind = now["type"].as_str().unwrap_or_default();

@@ -53,7 +53,7 @@ impl DatadogMetrics {
 
 /// What is kept between two events.
 #[derive(Default)]
-struct Watch {
+pub(super) struct Watch {
     listed: Vec<Object>,
     is_synced: bool,
     /// Whether it has been told that the cluster is without the kind.
@@ -61,7 +61,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn step(
+    pub(super) fn step(
         &mut self,
         metrics: &DatadogMetrics,
         event: Result<Event<DynamicObject>, watcher::Error>,
@@ -78,8 +78,9 @@ impl Watch {
                 let mut before = mem::take(&mut state.objects);
                 for object in mem::take(&mut self.listed) {
                     let key = key(&object.defined.metric);
-                    change.compare(before.remove(&key).as_ref(), &object);
-                    state.objects.insert(key, object);
+                    let before = before.remove(&key);
+                    change.compare(before.as_ref(), &object);
+                    state.objects.insert(key, object.after(before.as_ref()));
                 }
                 let gone = before.into_values().map(|object| object.defined);
                 change.removed.extend(gone);
@@ -90,7 +91,9 @@ impl Watch {
             Ok(Event::Apply(object)) => {
                 let object = read(object);
                 let key = key(&object.defined.metric);
-                change.compare(state.objects.get(&key), &object);
+                let before = state.objects.get(&key);
+                change.compare(before, &object);
+                let object = object.after(before);
                 state.refused.remove(&key);
                 state.objects.insert(key, object);
             }

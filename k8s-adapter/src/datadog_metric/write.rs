@@ -62,12 +62,12 @@ impl DatadogMetrics {
         let mut due: Vec<_> = objects
             .filter_map(|object| {
                 let standing = standings.get(&object.defined.metric)?;
-                let before = object.written.data.get("status").unwrap_or(&Value::Null);
-                let (worth, status) = status(before, standing, now)?;
+                let before = object.status();
+                let (worth, status) = status(&before, standing, now)?;
                 let turn = match state.refused.get(&key(&object.defined.metric)) {
                     // However many are refused, they keep nothing else from its turn.
                     Some(refused) => (Worth::Refresh, Some(*refused)),
-                    None => (worth, written_at(before)),
+                    None => (worth, written_at(&before)),
                 };
                 Some((turn, object, status))
             })
@@ -92,8 +92,7 @@ impl DatadogMetrics {
         }
         state.refused.remove(&target.key);
         if let Some(object) = state.objects.get_mut(&target.key) {
-            object.written.metadata.resource_version = written.metadata.resource_version;
-            object.written.data = written.data;
+            object.wrote(written);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is written into a status, and when.
 
-use super::*;
+use kube_runtime::watcher::Event;
+
+use super::{super::watch::Watch, *};
 use crate::ApiError;
 
 #[tokio::test(start_paused = true)]
@@ -151,4 +153,71 @@ async fn a_refusal_of_what_has_changed_meanwhile_does_not_count() {
     // The watch was faster.
     older.metadata.resource_version = Some("0".to_owned());
     assert!(!refused(&older));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_is_not_shown_as_that_of_a_query_that_has_come_in_place_of_its_own() {
+    let waiting = MetricStanding {
+        value: None,
+        is_served: false,
+        ..standing("a", 7)
+    };
+    let older = MetricStanding {
+        value: Some((9.into(), NOW - Duration::minutes(5))),
+        ..standing("a", 9)
+    };
+    let conditions = |object: &Value| {
+        let conditions = object["status"]["conditions"].as_array().unwrap();
+        let status = conditions.iter().map(|it| it["status"].as_str().unwrap());
+        status.collect::<Vec<_>>().join(" ")
+    };
+    let (metrics, written) = watched(vec![object("a", "one")], |_| None).await;
+    let mut watch = Watch::default();
+    let mut told = |object: Value| {
+        let object = serde_json::from_value(object).unwrap();
+        watch.step(&metrics, Ok(Event::Apply(object)));
+    };
+    let last = || written.lock().unwrap().last().unwrap().1.clone();
+    metrics.write(&[standing("a", 7)], 9, NOW).await.unwrap();
+    assert_eq!(conditions(&last()), "True True True False");
+
+    let mut redefined = last();
+    redefined["spec"]["query"] = json!("other");
+    told(redefined.clone());
+    // Another change before it is written.
+    redefined["metadata"]["annotations"] = json!({"note": "by hand"});
+    told(redefined);
+    let later = NOW + Duration::MINUTE;
+    let one = MetricsWritten { writes: 1, left: 0 };
+    let standings = [waiting];
+    assert_eq!(metrics.write(&standings, 9, later).await.unwrap(), one);
+    assert_eq!(conditions(&last()), "True Unknown False False");
+    assert_eq!(last()["status"]["currentValue"], "");
+    let nothing = MetricsWritten::default();
+    assert_eq!(metrics.write(&standings, 9, later).await.unwrap(), nothing);
+
+    // The buckets of the next query are wider, so that its value is older.
+    metrics.write(&[standing("a", 7)], 9, later).await.unwrap();
+    let mut redefined = last();
+    redefined["spec"]["query"] = json!("wider");
+    told(redefined);
+    metrics.write(&[older], 9, later).await.unwrap();
+    assert_eq!(conditions(&last()), "True True True False");
+    assert_eq!(last()["status"]["currentValue"], "9");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_knows_that_the_leader_has_written_of_the_new_query() {
+    let (metrics, written) = watched(vec![object("a", "one")], |_| None).await;
+    let mut watch = Watch::default();
+    let mut stood = object("a", "other");
+    for status in [None, Some(standing("a", 7))] {
+        if let Some(standing) = status {
+            stood["status"] = status::status(&Value::Null, &standing, NOW).unwrap().1;
+        }
+        let object = serde_json::from_value(stood.clone()).unwrap();
+        watch.step(&metrics, Ok(Event::Apply(object)));
+    }
+    metrics.write(&[standing("a", 7)], 9, NOW).await.unwrap();
+    assert_eq!(places(&written), [""; 0]);
 }
