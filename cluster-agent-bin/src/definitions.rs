@@ -91,16 +91,17 @@ impl Definitions {
             }
             let now = self.clock.now();
             let standings = self.store.standings(now);
+            let told = told(&standings, &self.metrics.defined());
+            let outcome = self.metrics.write(&told, MOST, now).await;
+            report(outcome, &mut failed[0]);
+            // What somebody refers to again says so before it could be removed.
             if let Some(namespace) = &self.generated_in {
                 let wanted = wanted(&standings);
                 let outcome = self
                     .metrics
                     .generate(namespace, &wanted, MOST_GENERATED, now);
-                report(outcome.await, &mut failed[0]);
+                report(outcome.await, &mut failed[1]);
             }
-            let told = told(&standings, &self.metrics.defined());
-            let outcome = self.metrics.write(&told, MOST, now).await;
-            report(outcome, &mut failed[1]);
         }
     }
 }
