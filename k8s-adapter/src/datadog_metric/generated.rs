@@ -14,7 +14,7 @@ use super::{
     outcome::{MetricsError, MetricsWritten, Outcome, Target, within},
     status::inactive_since,
 };
-use crate::kind::DATADOG_METRIC;
+use crate::{ApiError, kind::DATADOG_METRIC};
 
 const PREFIX: &str = "dcaautogen-";
 
@@ -125,6 +125,8 @@ impl DatadogMetrics {
             };
             match within(api.delete(&target.key.1, &params), PERMISSION).await {
                 Ok(_) => outcome.writes(),
+                // Somebody was quicker.
+                Err(ApiError::Refused { code: 404, .. }) => {}
                 Err(why) => self.failed(target, why, outcome, now)?,
             }
         }

@@ -11,6 +11,9 @@ use crate::ApiError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+const STATUS: &str = "status of a DatadogMetric that it lists";
+const NO_STATUS: &str = "see that their CustomResourceDefinition has the subresource status, as that of datadogmetric-crd.yaml has";
+
 /// What came of the writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MetricsWritten {
@@ -87,17 +90,28 @@ impl Outcome {
 
     /// # Errors
     /// When there is no use in going on.
-    fn fails(&mut self, target: Target, source: ApiError) -> Result<(), MetricsError> {
+    fn fails(
+        &mut self,
+        target: Target,
+        source: ApiError,
+        is_again: bool,
+    ) -> Result<(), MetricsError> {
         self.written.left += 1;
         // Somebody has made, changed or deleted it: the watch tells.
-        let is_changed = match source {
-            ApiError::Refused { code: 409, .. } => true,
-            ApiError::Refused { code: 404, .. } => target.version.is_some(),
-            _ => false,
+        let source = match source {
+            ApiError::Refused { code: 409, .. } => return Ok(()),
+            ApiError::Refused { code: 404, .. } if target.version.is_some() => {
+                if !is_again {
+                    return Ok(());
+                }
+                // The API server says no more of a status that it does not have.
+                ApiError::Unserved {
+                    kind: STATUS,
+                    mend: NO_STATUS,
+                }
+            }
+            source => source,
         };
-        if is_changed {
-            return Ok(());
-        }
         let is_all = source.is_transient() || matches!(source, ApiError::Unauthorized { .. });
         let (namespace, name) = target.key;
         let error = MetricsError {
@@ -129,13 +143,12 @@ impl DatadogMetrics {
         outcome: &mut Outcome,
         now: OffsetDateTime,
     ) -> Result<(), MetricsError> {
-        {
+        let is_again = {
             let mut state = self.state.lock();
-            if state.version(&target.key) == target.version {
-                state.refused.insert(target.key.clone(), now);
-            }
-        }
-        outcome.fails(target, why)
+            let is_known = state.version(&target.key) == target.version;
+            is_known && state.refused.insert(target.key.clone(), now).is_some()
+        };
+        outcome.fails(target, why, is_again)
     }
 }
 

@@ -57,6 +57,21 @@ async fn an_object_that_cannot_be_written_keeps_no_other_from_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_that_is_not_there_again_and_again_is_told_with_the_mend() {
+    let objects = ["a", "b"].map(|name| object(name, "q")).to_vec();
+    let standings = ["a", "b"].map(|name| standing(name, 7));
+    let (metrics, _) = watched(objects, |_| Some(404)).await;
+    let left = MetricsWritten { writes: 0, left: 2 };
+    assert_eq!(metrics.write(&standings, 9, NOW).await.unwrap(), left);
+    let why = metrics.write(&standings, 9, NOW).await.unwrap_err();
+    assert_eq!(
+        why.source.to_string(),
+        "the API server serves no status of a DatadogMetric that it lists: see that their \
+         CustomResourceDefinition has the subresource status, as that of datadogmetric-crd.yaml has"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn turns_that_are_refused_for_ever_keep_no_refresh_from_its_turn() {
     let mut stood = object("z", "q");
     let old = MetricStanding {
