@@ -253,10 +253,10 @@ impl Events {
 }
 
 /// The begin of an event's name, which the API server completes. It takes a dash at the end,
-/// and no dot; and of a name as long as a name may be, it wants the end left off.
+/// but no dot, not even before the dash; and of a name as long as a name may be, it wants the end left off.
 fn name_begin(about: &str) -> String {
     let begin: String = about.chars().take(LONGEST_NAME_BEGIN).collect();
-    format!("{begin}-")
+    format!("{}-", begin.trim_end_matches('.'))
 }
 
 /// The text, in at most so many bytes.

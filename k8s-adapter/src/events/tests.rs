@@ -221,4 +221,6 @@ fn a_long_note_is_cut_to_what_the_api_server_accepts() {
 fn the_name_of_an_event_begins_with_its_objects_as_the_api_server_accepts_it() {
     assert_eq!(name_begin("nginxext"), "nginxext-");
     assert_eq!(name_begin(&"a".repeat(253)), format!("{}-", "a".repeat(57)));
+    let dotted = format!("{}.shop", "a".repeat(56));
+    assert_eq!(name_begin(&dotted), format!("{}-", "a".repeat(56)));
 }
