@@ -15,8 +15,8 @@ pub struct Definition {
     pub query: Result<Query, Arc<str>>,
     /// Its annotations.
     pub wishes: Wishes,
-    /// Its `maxAge`: the age up to which a value counts. An annotation goes before it, and
-    /// three of the query's buckets are the least.
+    /// Its `maxAge`: the age up to which a value counts. An annotation goes before it, three
+    /// of the query's buckets are the least, and where these are shorter, a day is the most.
     pub max_age: Option<Duration>,
     /// Its `timeWindow`: how far back Datadog is asked, where that is further than values
     /// count. A day at most.
@@ -26,8 +26,9 @@ pub struct Definition {
 impl Definition {
     /// What it wishes for its metrics.
     pub(crate) fn wishes(&self) -> Wishes {
+        let age = self.wishes.max_age.or(self.max_age);
         Wishes {
-            max_age: self.wishes.max_age.or(self.max_age),
+            max_age: age.map(|age| age.min(Duration::DAY)),
             ..self.wishes.clone()
         }
     }

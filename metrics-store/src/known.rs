@@ -135,7 +135,8 @@ impl Known {
         let Some(asked) = self.asked else {
             return wanted(Travel::Together, now, None);
         };
-        let in_vain = asked.at + life.max_age * PATIENCE;
+        let patience = life.max_age.saturating_mul(PATIENCE);
+        let in_vain = asked.at.saturating_add(patience);
         // A clock that was set back makes nobody wait.
         let due = if now < asked.at { now } else { asked.due };
         if !asked.is_answered {
@@ -154,7 +155,7 @@ impl Known {
                 apart: Some(apart), ..
             } => {
                 let due = if now < asked.at { now } else { apart.until };
-                let in_vain = due + life.max_age * PATIENCE;
+                let in_vain = due.saturating_add(patience);
                 wanted(Travel::Alone, due, Some(in_vain))
             }
             State::Failing {
@@ -316,6 +317,16 @@ mod tests {
         assert_eq!(due, 0);
         let (_, due, _) = wanted(&asked(Known::default(), 3600), 0);
         assert_eq!(due, 120);
+    }
+
+    #[test]
+    fn an_age_without_end_does_no_harm() {
+        let known = answered(asked(Known::default(), 0), silent(), 1);
+        let life = Life {
+            max_age: Duration::MAX,
+            ..LIFE
+        };
+        assert_eq!(known.wanted(&query(), life, at(5)).due, at(30));
     }
 
     #[test]

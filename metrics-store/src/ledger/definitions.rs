@@ -135,12 +135,13 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use datadog_query::{Answers, BatchLimits, Budget};
     use time::Duration;
 
     use super::*;
     use crate::{
-        Wishes,
-        ledger::tests::{at, hpa, key, ledger, metric, query, value},
+        Plan, Wishes,
+        ledger::tests::{at, down, hpa, key, ledger, metric, query, value},
     };
 
     const DEPTH: &str = "shop/datadogmetric@shop:depth";
@@ -200,6 +201,11 @@ mod tests {
         let waiting = "external metric shop/datadogmetric@shop:depth{app=web}: Datadog has not answered \
                        avg:m2{app:web}.rollup(30) yet, ask again in a few seconds";
         assert_eq!(ledger.told(DEPTH, 1), Err(waiting.to_owned()));
+        let [standing] = &*ledger.standings(at(1)) else {
+            panic!("{:?}", ledger.standings(at(1)))
+        };
+        assert_eq!(standing.query, Ok(query("m2")));
+        assert_eq!((&standing.told, &standing.reading), (&None, &None));
         // What somebody else asks for by its name is known already.
         ledger
             .demand(key("shop/web", "shop/m3"), &Wishes::default())
@@ -363,6 +369,30 @@ mod tests {
         assert_eq!(age("avg:a{*}", None), 120);
         assert_eq!(age("avg:a{*}.rollup(10)", Some(Duration::MINUTE)), 60);
         assert_eq!(age("avg:a{*}.rollup(4294967295)", None), 3 * 24 * 3600);
+    }
+
+    #[test]
+    fn whatever_age_somebody_writes_every_query_is_still_asked_and_read() {
+        let mut ledger = referring();
+        for age in [Duration::MAX, Duration::days(9), Duration::MIN] {
+            let definition = Definition {
+                max_age: Some(age),
+                ..meaning("m1")
+            };
+            ledger.define(&reference(), definition);
+            let limits = BatchLimits::default();
+            let budget = Budget::keeping_free(10);
+            let mut plan = Plan::new(Duration::seconds(30), limits, budget, 1);
+            for now in [0, 60] {
+                let calls = ledger.next(&mut plan, at(now)).calls;
+                assert_eq!(calls[0].queries, [query("m1")]);
+                assert!(calls[0].look_back <= Duration::DAY);
+                plan.answered(&Answers::default(), at(now));
+                ledger.record(&query("m1"), down(), at(now));
+            }
+            assert!(ledger.read(&metric(DEPTH), at(60)).is_err());
+            ledger.undefine(&reference());
+        }
     }
 
     #[test]
