@@ -21,7 +21,7 @@ use provider_api::Clock;
 use serde_json::json;
 use tokio::{
     sync::{Mutex, mpsc},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use self::bucket::Bucket;
@@ -40,6 +40,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// What happens again within this time is told as the same event.
 const SERIES: Duration = Duration::from_secs(6 * 60);
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// So many seconds are waited before a notice is told anew that the API server could not
+/// take; whoever comes after it waits as well.
+const PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 
 /// The API server accepts no longer note,
 const LONGEST_NOTE: usize = 1024;
@@ -94,7 +97,7 @@ impl Events {
 
     /// Whether it will be told by [`run`](Self::run). It will not while there are too many:
     /// tell it again later, if it is still so. What was taken is given up only when the API
-    /// server refuses it. Never waits.
+    /// server refuses it, or cannot take it for half a minute. Never waits.
     #[must_use = "what is not taken is to be told again"]
     pub fn tell(&self, notice: Notice) -> bool {
         let Ok(place) = self.taken.try_reserve() else {
@@ -127,29 +130,38 @@ impl Events {
         notice: Notice,
         failed: &mut Option<String>,
     ) {
-        let outcome = match timeout(TIMEOUT, self.publish(told, notice)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(ApiError::TimedOut(TIMEOUT)),
-        };
-        let words = outcome.err().map(|error| chain(&error));
-        if let Some(words) = &words
-            && failed.as_ref() != Some(words)
-        {
-            tracing::warn!("events are not told: {words}");
+        let mut pauses = PAUSES.iter();
+        loop {
+            let outcome = match timeout(TIMEOUT, self.publish(told, &notice)).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(ApiError::TimedOut(TIMEOUT)),
+            };
+            let Err(why) = outcome else {
+                *failed = None;
+                return;
+            };
+            let words = chain(&why);
+            if failed.as_ref() != Some(&words) {
+                tracing::warn!("events are not told: {words}");
+            }
+            *failed = Some(words);
+            match pauses.next() {
+                Some(pause) if why.is_transient() => sleep(Duration::from_secs(*pause)).await,
+                _ => return,
+            }
         }
-        *failed = words;
     }
 
     async fn publish(
         &self,
         told: &mut HashMap<Notice, Told>,
-        notice: Notice,
+        notice: &Notice,
     ) -> Result<(), ApiError> {
         let now = Instant::now();
         told.retain(|_, told| now - told.last < SERIES);
         let namespace = &notice.about.namespace;
         let events = Api::<Event>::namespaced(self.client.clone(), namespace);
-        if let Some(again) = told.get_mut(&notice) {
+        if let Some(again) = told.get_mut(notice) {
             let count = again.count.saturating_add(1);
             let last = micro_time(self.clock.now());
             let series = json!({"series": {"count": count, "lastObservedTime": last}});
@@ -167,11 +179,11 @@ impl Events {
             }
         }
         // `kubectl describe` shows an object the events that know its uid.
-        let Some(uid) = self.uid(&notice).await? else {
+        let Some(uid) = self.uid(notice).await? else {
             return Ok(());
         };
         let made = events
-            .create(&PostParams::default(), &self.event(&notice, uid))
+            .create(&PostParams::default(), &self.event(notice, uid))
             .await
             .map_err(|error| ApiError::of(error, MAY_TELL))?;
         let name = made.metadata.name.unwrap_or_default();
@@ -180,7 +192,7 @@ impl Events {
             count: 1,
             last: now,
         };
-        told.insert(notice, first);
+        told.insert(notice.clone(), first);
         Ok(())
     }
 

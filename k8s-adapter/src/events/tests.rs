@@ -80,7 +80,7 @@ fn telling(
 
 async fn settled() {
     // Paused time: nobody waits.
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    sleep(Duration::from_millis(1)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +179,7 @@ async fn thousands_of_notices_at_once_are_a_hundred_events_and_all_that_is_taken
     settled().await;
     assert_eq!((taken, written.lock().unwrap().len()), (100, 100));
     // Whoever tells again later is heard.
-    tokio::time::sleep(PERIOD).await;
+    sleep(PERIOD).await;
     assert!(events.tell(notice("hpa-100", "no value")));
     assert!(!events.tell(notice("hpa-101", "no value")));
     settled().await;
@@ -195,7 +195,7 @@ async fn no_more_is_taken_than_finds_a_place_while_the_api_server_is_slow() {
     let mut taken = 0;
     for _ in 0..200 {
         taken += usize::from(tell());
-        tokio::time::sleep(PERIOD).await;
+        sleep(PERIOD).await;
     }
     assert_eq!(taken, BURST as usize);
 }
@@ -206,6 +206,28 @@ async fn a_refused_event_does_not_keep_the_next_one_from_being_told() {
     assert!(events.tell(notice("nginxext", "first")));
     assert!(events.tell(notice("nginxext", "second")));
     settled().await;
+    assert_eq!(written.lock().unwrap()[0].1["note"], "second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_away_for_a_while_hears_of_every_turn_and_in_their_order() {
+    let begun = Instant::now();
+    let is_away = move || begun.elapsed() < Duration::from_secs(20);
+    let (events, written) = telling(move |_| is_away().then_some(503));
+    assert!(events.tell(notice("nginxext", "no value")));
+    assert!(events.tell(notice("nginxext", "a value again")));
+    sleep(Duration::from_secs(60)).await;
+    let written = written.lock().unwrap();
+    let notes: Vec<_> = written.iter().map(|(_, event)| &event["note"]).collect();
+    assert_eq!(notes, ["no value", "a value again"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_told_does_not_hold_up_the_rest_for_ever() {
+    let (events, written) = telling(|body| (body["note"] == "first").then_some(500));
+    assert!(events.tell(notice("nginxext", "first")));
+    assert!(events.tell(notice("nginxext", "second")));
+    sleep(Duration::from_secs(40)).await;
     assert_eq!(written.lock().unwrap()[0].1["note"], "second");
 }
 
