@@ -25,12 +25,19 @@ impl KeptPolicy {
         wanted: &KeptMetric,
         now: OffsetDateTime,
     ) -> bool {
-        // Whoever has just started knows less than what is kept, and a leader that was
-        // paused knows what is older.
-        if wanted.known == Known::Waiting || is_older(&wanted.known, &kept.known, now) {
+        // Whoever has just started knows less than what is kept.
+        if wanted.known == Known::Waiting {
             return false;
         }
-        if wanted.uid.is_some() && wanted.uid != kept.uid || wanted.query != kept.query {
+        // The answers to two questions have no order in time.
+        if wanted.query != kept.query {
+            return true;
+        }
+        // A leader that was paused knows what is older.
+        if is_older(&wanted.known, &kept.known, now) {
+            return false;
+        }
+        if wanted.uid.is_some() && wanted.uid != kept.uid {
             return true;
         }
         match (&kept.known, &wanted.known) {
@@ -159,6 +166,18 @@ mod tests {
             missing(0),
             Known::Missing(failure("gone").because("Unavailable"))
         ));
+    }
+
+    #[test]
+    fn the_answer_to_another_query_is_written_though_it_is_older() {
+        let asked = |query: &str, quantity: &str, age| KeptMetric {
+            query: Some(query.into()),
+            ..kept("nginxext", "m", fresh(quantity, age))
+        };
+        let kept = asked("avg:m{*}.rollup(30)", "100", 10);
+        // Its buckets are wider.
+        let wanted = asked("avg:m{*}.rollup(300)", "100", 200);
+        assert!(POLICY.replaces(&kept, &wanted, NOW));
     }
 
     #[test]
