@@ -65,10 +65,16 @@ impl KeptPolicy {
 
 /// A time in the future is a slip of whoever wrote it, and is no reason to keep the entry.
 fn is_older(wanted: &Known, kept: &Known, now: OffsetDateTime) -> bool {
-    match (wanted.value(), kept.value()) {
-        (Some(wanted), Some(kept)) => wanted.time < kept.time && kept.time <= now,
-        _ => false,
-    }
+    let heard = |known: &Known| known.failure().map(Failure::heard);
+    let (ours, theirs) = match (wanted.value(), kept.value()) {
+        (Some(wanted), Some(kept)) => (Some(wanted.time), Some(kept.time)),
+        // It was heard before there was the value.
+        (None, Some(kept)) => (heard(wanted), Some(kept.time)),
+        (None, None) => (heard(wanted), heard(kept)),
+        // A value may come late, and is measured before the failure that it ends.
+        (Some(_), None) => return false,
+    };
+    ours < theirs && theirs <= Some(now)
 }
 
 /// Counts and times in the words of a reason may change with every answer.
@@ -178,6 +184,26 @@ mod tests {
         // Its buckets are wider.
         let wanted = asked("avg:m{*}.rollup(300)", "100", 200);
         assert!(POLICY.replaces(&kept, &wanted, NOW));
+    }
+
+    #[test]
+    fn what_a_leader_heard_before_it_was_paused_takes_the_place_of_nothing_newer() {
+        let missing = |why: &str, heard: i64| {
+            Known::Missing(failure(why).heard_at(NOW - Duration::seconds(heard)))
+        };
+        for (kept, wanted, expected) in [
+            (fresh("1", 10), missing("gone", 11), false),
+            (fresh("1", 10), missing("gone", 10), true),
+            (missing("away", 10), missing("gone", 11), false),
+            (missing("away", 10), missing("gone", 9), true),
+            // A value that came late.
+            (missing("away", 10), fresh("1", 60), true),
+            // That lies in the future.
+            (fresh("1", -60), missing("gone", 0), true),
+        ] {
+            let told = format!("{kept:?} {wanted:?}");
+            assert_eq!(replaces(kept, wanted), expected, "{told}");
+        }
     }
 
     #[test]

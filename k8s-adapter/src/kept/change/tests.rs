@@ -261,12 +261,14 @@ proptest! {
         let mut followed: BTreeMap<Demand, Known> = BTreeMap::new();
         for (round, wanted) in rounds.into_iter().enumerate() {
             let now = NOW + Duration::minutes(2 * i64::try_from(round).unwrap());
-            // The time of a value is that of its round.
+            // The time of a value, and of a failure, is that of its round.
             let by_demand: BTreeMap<Demand, KeptMetric> = wanted
                 .into_iter()
                 .map(|mut metric| {
-                    if let Known::Fresh(value) = &mut metric.known {
-                        value.time += now - NOW;
+                    match &mut metric.known {
+                        Known::Fresh(value) => value.time += now - NOW,
+                        Known::Missing(failure) => *failure = Failure::new(failure.why(), now),
+                        _ => {}
                     }
                     (metric.demand.clone(), metric)
                 })
