@@ -182,8 +182,9 @@ impl KeptObjects {
             }
         }
         let gone = before.as_ref().filter(|before| {
-            // A hand that takes entries away leaves the time of the last write as it is.
-            before.last_updated != object.last_updated
+            // A hand that takes entries away leaves the time of the last write as it is, or
+            // takes it away as well.
+            object.last_updated.is_some() && before.last_updated != object.last_updated
         });
         let gone: Vec<_> = gone
             .iter()

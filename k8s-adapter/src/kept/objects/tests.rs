@@ -70,6 +70,12 @@ fn what_a_hand_takes_away_is_not_withdrawn() {
     let emptied = objects.apply(&object(map("datadog-hpa", 2, "t1", &[])));
     assert_eq!(lines(&emptied), [""; 0]);
     assert_eq!(objects.metrics().count(), 0);
+    // Replaced by one that somebody has at home.
+    objects.apply(&object(map("datadog-hpa", 2, "t2", &a)));
+    let mut bare = map("datadog-hpa", 2, "", &[]);
+    bare["metadata"]["annotations"] = Value::Null;
+    assert_eq!(lines(&objects.apply(&object(bare))), [""; 0]);
+    assert_eq!(objects.metrics().count(), 0);
     // Deleted, and made anew by a write that has more to say.
     objects.delete(&object(map("datadog-hpa", 3, "t1", &[])));
     let made = objects.apply(&object(map("datadog-hpa", 4, "t4", &a)));
