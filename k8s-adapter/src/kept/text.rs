@@ -140,6 +140,9 @@ pub enum Unreadable {
     /// The value.
     #[error(transparent)]
     Quantity(#[from] InvalidQuantity),
+    /// It has none, and says that it is valid.
+    #[error("it is `valid` without a `value`")]
+    NoValue,
     /// One of the times.
     #[error("`{0}` is no time: seconds since 1970 are wanted, or 2026-01-02T03:04:05Z")]
     Time(String),
@@ -231,7 +234,7 @@ pub(super) fn parse(text: &str) -> Result<KeptMetric, Unreadable> {
     let value = match read.valid {
         false => None,
         true => Some(KeptValue {
-            value: read.quantity.or(read.value).unwrap_or(0.into()),
+            value: read.quantity.or(read.value).ok_or(Unreadable::NoValue)?,
             time: at()?,
         }),
     };

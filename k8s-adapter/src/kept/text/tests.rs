@@ -103,7 +103,11 @@ fn nonsense_tells_what_it_lacks() {
     assert!(told(&entry("a/b", "")).starts_with("`a/b` is no metric name"));
     assert!(told(&entry("a", r#","labels":{"a b":"c"}"#)).contains("`a b` is no label key"));
     assert_eq!(
-        told(&entry("a", r#","ts":1e300,"valid":true"#)),
+        told(&entry("a", r#","ts":1780315200,"valid":true"#)),
+        "it is `valid` without a `value`"
+    );
+    assert_eq!(
+        told(&entry("a", r#","ts":1e300,"value":1,"valid":true"#)),
         "`1e+300` is no time: seconds since 1970 are wanted, or 2026-01-02T03:04:05Z"
     );
     assert!(told(&entry("a", r#","value":1e300,"valid":true"#)).contains("too large"));
