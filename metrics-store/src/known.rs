@@ -285,6 +285,24 @@ mod tests {
     }
 
     #[test]
+    fn what_another_replica_heard_counts_as_asked_here_if_nothing_later_is_known() {
+        let told = |second| Told {
+            heard: at(second),
+            last: sample(0).ok(),
+            failure: None,
+        };
+        let mut known = answered(asked(Known::default(), 35), sample(0), 41);
+        known.is_told(told(38));
+        assert_eq!(wanted(&known, 40).1, 65);
+        known.is_told(told(62));
+        assert_eq!(wanted(&known, 61).1, 61, "the clock was set back");
+        assert_eq!(wanted(&known, 62).1, 62);
+        let mut known = Known::default();
+        known.is_told(told(38));
+        assert_eq!(wanted(&known, 40), (Travel::Together, 60, Some(120)));
+    }
+
+    #[test]
     fn a_query_that_spoils_calls_goes_alone_after_its_wait() {
         let error = Error::UriTooLong {
             host: "api.datadoghq.eu".to_owned(),

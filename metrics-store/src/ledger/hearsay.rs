@@ -229,6 +229,11 @@ mod tests {
         let other = Some(query("other").text().into());
         ledger.adopt(&metric("shop/rps"), other.clone(), heard(3, 0), at(1));
         ledger.adopt(&metric("shop/rps"), None, heard(4, 62), at(1));
+        let ahead = Told {
+            heard: at(1),
+            ..heard(4, 62)
+        };
+        ledger.adopt(&metric("shop/rps"), None, ahead, at(1));
         ledger.adopt(&metric("shop/late"), other, heard(5, 0), at(1));
         ledger
             .demand(key("shop/web", "shop/late"), &Wishes::default())
