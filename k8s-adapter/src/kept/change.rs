@@ -49,6 +49,8 @@ pub struct KeptChanges {
 pub struct ObjectChange {
     pub(super) place: Place,
     pub(super) write: Write,
+    /// Whether entries leave it for one that is written before.
+    pub(super) is_left: bool,
 }
 
 /// Patches and deletions are for the version of the object that they were made for.
@@ -323,9 +325,14 @@ fn in_order(drafts: BTreeMap<Place, Draft<'_>>) -> Vec<ObjectChange> {
     let (left, others): (Vec<_>, Vec<_>) = drafts.into_iter().partition(|(_, draft)| draft.is_left);
     let all = others.into_iter().chain(left);
     all.filter_map(|(place, draft)| {
+        let is_left = draft.is_left;
         let write = draft.write()?;
         let is_needed = place == FIRST && matches!(write, Write::Delete(_));
-        (!is_needed).then_some(ObjectChange { place, write })
+        (!is_needed).then_some(ObjectChange {
+            place,
+            write,
+            is_left,
+        })
     })
     .collect()
 }

@@ -109,9 +109,9 @@ impl KeptMetrics {
     /// has done, and writes what is wanted still.
     ///
     /// # Errors
-    /// When the API server refuses, or does not answer after some tries: what was written
-    /// until then stays. And before the watch has said
-    /// [`Synced`](super::KeptWatched::Synced).
+    /// When the API server refuses to write a ConfigMap: what the others hold is written all
+    /// the same. When it does not answer after some tries: what was written until then stays.
+    /// And before the watch has said [`Synced`](super::KeptWatched::Synced).
     pub async fn write(
         &self,
         wanted: &[KeptMetric],
@@ -123,24 +123,37 @@ impl KeptMetrics {
         }
         let mut writes = 0;
         let mut pauses = PAUSES.iter();
+        let mut refused: Vec<Failed> = Vec::new();
         'changes: loop {
             let changes = self.state.lock().objects.changes(wanted, policy, now);
             for change in changes.objects {
+                let is_refused = refused.iter().any(|it| it.place == change.place);
+                // What would leave it may have been refused where it goes to.
+                if is_refused || change.is_left && !refused.is_empty() {
+                    continue;
+                }
                 let Err(failed) = self.make(&change, now).await else {
                     writes += 1;
                     pauses = PAUSES.iter();
                     continue;
                 };
+                if is_of_one(&failed.why) && !failed.may_pass {
+                    refused.push(failed);
+                    continue;
+                }
                 match pauses.next() {
                     Some(pause) if failed.may_pass => sleep(*pause).await,
                     _ => return Err(self.error(failed)),
                 }
                 continue 'changes;
             }
-            return Ok(KeptWritten {
-                writes,
-                too_large: changes.too_large,
-            });
+            return match refused.into_iter().next() {
+                Some(failed) => Err(self.error(failed)),
+                None => Ok(KeptWritten {
+                    writes,
+                    too_large: changes.too_large,
+                }),
+            };
         }
     }
 
@@ -234,6 +247,11 @@ async fn within<T>(
         Ok(answer) => answer.map_err(|error| ApiError::of(error, PERMISSION)),
         Err(_) => Err(ApiError::TimedOut(TIMEOUT)),
     }
+}
+
+/// Whether it may be about one object only: one that is immutable, or that no role names.
+fn is_of_one(why: &ApiError) -> bool {
+    matches!(why, ApiError::Forbidden { .. } | ApiError::Refused { .. })
 }
 
 /// Whether somebody else has made, changed or deleted the object.

@@ -244,3 +244,48 @@ async fn a_further_config_map_is_found_by_its_label_and_gets_it_back() {
     assert_eq!(next.write(&wanted[..2]).await, Ok(1));
     assert_eq!(server.written().last().unwrap(), "DELETE datadog-hpa-2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_config_map_that_is_refused_keeps_no_other_from_being_written() {
+    let server = ApiServer::empty();
+    let leader = Replica::synced(&server).await;
+    let size = Size {
+        room: 500,
+        most: 600,
+    };
+    leader.kept.state.lock().objects = KeptObjects::of_size(place(), size);
+    let at = |value: &str| ["a", "b", "c", "d"].map(|asker| fresh(asker, "m", value));
+    assert_eq!(leader.write(&at("1")).await, Ok(2));
+    // Somebody has made the first immutable.
+    server.fail("PATCH", 422, 1);
+    assert_eq!(
+        leader.write(&at("2")).await,
+        Err(
+            "metrics cannot be kept in ConfigMap default/datadog-hpa: the API server answers 422: not now"
+                .to_owned()
+        )
+    );
+    assert_eq!(server.written().last().unwrap(), "PATCH datadog-hpa-2");
+    assert_eq!(server.asked("PATCH"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_where_it_goes_to_is_not_taken_away_from_where_it_is() {
+    let server = ApiServer::empty();
+    let leader = Replica::synced(&server).await;
+    let size = Size {
+        room: 500,
+        most: 600,
+    };
+    leader.kept.state.lock().objects = KeptObjects::of_size(place(), size);
+    let wanted = ["a", "b"].map(|asker| fresh(asker, "m", "1"));
+    assert_eq!(leader.write(&wanted).await, Ok(1));
+    let grown = ["a", "b"].map(|asker| KeptMetric {
+        query: Some("q".repeat(150).into()),
+        ..fresh(asker, "m", "1")
+    });
+    server.fail("POST", 403, 1);
+    leader.write(&grown).await.unwrap_err();
+    assert_eq!(server.written(), ["POST datadog-hpa"]);
+    assert_eq!(leader.write(&grown).await, Ok(2));
+}
