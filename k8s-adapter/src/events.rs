@@ -159,9 +159,17 @@ impl Events {
     ) -> Result<(), ApiError> {
         let now = Instant::now();
         told.retain(|_, told| now - told.last < SERIES);
-        let namespace = &notice.about.namespace;
-        let events = Api::<Event>::namespaced(self.client.clone(), namespace);
-        if let Some(again) = told.get_mut(notice) {
+        // `kubectl describe` shows an object the events that know its uid: one that is made
+        // anew under its name has events of its own.
+        let Some(uid) = self.uid(notice).await? else {
+            return Ok(());
+        };
+        let events = Api::<Event>::namespaced(self.client.clone(), &notice.about.namespace);
+        let notice = Notice {
+            uid: Some(uid),
+            ..notice.clone()
+        };
+        if let Some(again) = told.get_mut(&notice) {
             let count = again.count.saturating_add(1);
             let last = micro_time(self.clock.now());
             let series = json!({"series": {"count": count, "lastObservedTime": last}});
@@ -178,12 +186,8 @@ impl Events {
                 Err(error) => return Err(ApiError::of(error, MAY_TELL)),
             }
         }
-        // `kubectl describe` shows an object the events that know its uid.
-        let Some(uid) = self.uid(notice).await? else {
-            return Ok(());
-        };
         let made = events
-            .create(&PostParams::default(), &self.event(notice, uid))
+            .create(&PostParams::default(), &self.event(&notice))
             .await
             .map_err(|error| ApiError::of(error, MAY_TELL))?;
         let name = made.metadata.name.unwrap_or_default();
@@ -192,16 +196,16 @@ impl Events {
             count: 1,
             last: now,
         };
-        told.insert(notice.clone(), first);
+        told.insert(notice, first);
         Ok(())
     }
 
     /// The uid of the object, if it is still there. It is looked up with the right to list,
     /// which whoever watches the kind has.
-    async fn uid(&self, notice: &Notice) -> Result<Option<String>, ApiError> {
+    async fn uid(&self, notice: &Notice) -> Result<Option<Arc<str>>, ApiError> {
         let Notice { about, uid, .. } = notice;
         if let Some(uid) = uid {
-            return Ok(Some(uid.to_string()));
+            return Ok(Some(uid.clone()));
         }
         let Some(kind) = Kind::named(&about.kind) else {
             return Ok(None);
@@ -215,8 +219,8 @@ impl Events {
             );
             match objects.list_metadata(&this).await {
                 Ok(found) => {
-                    let found = found.items.into_iter();
-                    return Ok(found.filter_map(|object| object.metadata.uid).next());
+                    let mut found = found.items.into_iter();
+                    return Ok(found.find_map(|object| object.metadata.uid.map(Into::into)));
                 }
                 // The cluster does not serve this version.
                 Err(kube_client::Error::Api(status)) if status.code == 404 => {}
@@ -226,10 +230,10 @@ impl Events {
         Ok(None)
     }
 
-    fn event(&self, notice: &Notice, uid: String) -> Event {
+    fn event(&self, notice: &Notice) -> Event {
         let Notice {
             about,
-            uid: _,
+            uid,
             severity,
             reason,
             note,
@@ -256,7 +260,7 @@ impl Events {
                 kind: Some(about.kind.to_string()),
                 namespace: Some(about.namespace.to_string()),
                 name: Some(about.name.to_string()),
-                uid: Some(uid),
+                uid: uid.as_ref().map(ToString::to_string),
                 ..Regarding::default()
             }),
             ..Event::default()

@@ -39,14 +39,21 @@ type Written = Arc<StdMutex<Vec<(String, Value)>>>;
 fn telling(
     refused: impl Fn(&Value) -> Option<u16> + Send + Sync + 'static,
 ) -> (Arc<Events>, Written) {
+    telling_of(refused, |path| (!path.contains("gone")).then_some("1-2-3"))
+}
+
+/// The same, where the object that is looked up has this uid.
+fn telling_of(
+    refused: impl Fn(&Value) -> Option<u16> + Send + Sync + 'static,
+    uid_of: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
+) -> (Arc<Events>, Written) {
     let written = Written::default();
     let log = Arc::clone(&written);
     let (client, _) = api_server(move |path, body| {
         if path.starts_with("/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers?") {
-            let gone = path.contains("gone");
-            let items = match gone {
-                true => json!([]),
-                false => json!([{"metadata": {"name": "nginxext", "uid": "1-2-3"}}]),
+            let items = match uid_of(path) {
+                None => json!([]),
+                Some(uid) => json!([{"metadata": {"name": "nginxext", "uid": uid}}]),
             };
             return (200, json!({"metadata": {}, "items": items}));
         }
@@ -132,6 +139,26 @@ async fn an_event_that_was_deleted_is_made_anew() {
     let written = written.lock().unwrap();
     let paths: Vec<_> = written.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["events", "events"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_made_anew_under_its_name_has_an_event_of_its_own() {
+    let begun = Instant::now();
+    let is_new = move || begun.elapsed() > Duration::from_secs(5);
+    let (events, written) = telling_of(
+        |_| None,
+        move |_| Some(if is_new() { "4-5-6" } else { "1-2-3" }),
+    );
+    assert!(events.tell(notice("nginxext", "no value")));
+    sleep(Duration::from_secs(10)).await;
+    assert!(events.tell(notice("nginxext", "no value")));
+    settled().await;
+    let written = written.lock().unwrap();
+    let uids: Vec<_> = written
+        .iter()
+        .map(|(_, event)| &event["regarding"]["uid"])
+        .collect();
+    assert_eq!(uids, ["1-2-3", "4-5-6"]);
 }
 
 #[tokio::test(start_paused = true)]
