@@ -101,6 +101,8 @@ mod versions;
 mod watch;
 #[cfg(feature = "autoscalers")]
 mod watermark;
+#[cfg(any(feature = "datadog-metrics", feature = "events", feature = "kept"))]
+mod wording;
 
 pub use crate::api_error::ApiError;
 

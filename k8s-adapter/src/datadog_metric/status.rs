@@ -6,7 +6,10 @@ use provider_api::{ObjectReference, Quantity};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::kind::{HPA, WATERMARK};
+use crate::{
+    kind::{HPA, WATERMARK},
+    wording::says_the_same,
+};
 
 /// How it stands with a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub struct MetricStanding {
 pub struct MetricFailure {
     /// In a word.
     pub reason: String,
-    /// In a sentence. A count or a time of day in it makes each another one.
+    /// In a sentence. It is written again when more than its numbers change.
     pub message: String,
 }
 
@@ -169,9 +172,14 @@ pub(super) fn without_value(status: &Value) -> Value {
 fn is_said(before: &Value, now: &Value) -> bool {
     let kind = now["type"].as_str().unwrap_or_default();
     condition(before, kind).is_some_and(|before| {
-        let words = ["status", "reason", "message"];
-        words.iter().all(|word| before[*word] == now[*word])
+        before["status"] == now["status"]
+            && before["reason"] == now["reason"]
+            && says_the_same(message(before), message(now))
     })
+}
+
+fn message(condition: &Value) -> &str {
+    condition["message"].as_str().unwrap_or_default()
 }
 
 /// When the status was written last.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use provider_api::ObjectReference;
 
+use crate::wording::says_the_same;
+
 /// How it stands with a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -19,6 +21,17 @@ pub enum Health {
         /// Why.
         why: String,
     },
+}
+
+impl Health {
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Served, Self::Served) => true,
+            (Self::Held { why }, Self::Held { why: other })
+            | (Self::Failing { why }, Self::Failing { why: other }) => says_the_same(why, other),
+            _ => false,
+        }
+    }
 }
 
 /// How much an event matters.
@@ -46,7 +59,7 @@ pub struct Notice {
 }
 
 /// What to tell an object of a metric, of which it stands `after` otherwise than
-/// `before`; nothing, if it stands as it did. Nobody needs to hear of a metric that is
+/// `before`; nothing, if it stands as it did, by whatever numbers in the reason. Nobody needs to hear of a metric that is
 /// served from the first moment on.
 pub fn turn(
     about: &ObjectReference,
@@ -55,7 +68,7 @@ pub fn turn(
     before: Option<&Health>,
     after: &Health,
 ) -> Option<Notice> {
-    if before == Some(after) {
+    if before.is_some_and(|before| before.is_like(after)) {
         return None;
     }
     let (severity, reason, note) = match after {
@@ -104,8 +117,8 @@ mod tests {
             held("away"),
             held("away"),
             failing("away"),
-            failing("no such metric"),
-            failing("no such metric"),
+            failing("9 nulls"),
+            failing("10 nulls"),
             Health::Served,
             Health::Served,
         ];
@@ -129,7 +142,7 @@ mod tests {
                 (
                     Warning,
                     "ExternalMetricFailing",
-                    "queue has no value: no such metric"
+                    "queue has no value: 9 nulls"
                 ),
                 (
                     Normal,

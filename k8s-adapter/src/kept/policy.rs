@@ -3,6 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::{Failure, KeptMetric, KeptValue, Known};
+use crate::wording::says_the_same;
 
 /// When an entry is written again.
 ///
@@ -77,13 +78,9 @@ fn is_older(wanted: &Known, kept: &Known, now: OffsetDateTime) -> bool {
     ours < theirs && theirs <= Some(now)
 }
 
-/// Counts and times in the words of a reason may change with every answer.
 fn is_like(one: &Failure, other: &Failure) -> bool {
-    let words = |failure: &Failure| -> String {
-        let why = failure.why().chars();
-        why.filter(|c| !c.is_ascii_digit()).collect()
-    };
-    (one.reason(), one.since()) == (other.reason(), other.since()) && words(one) == words(other)
+    (one.reason(), one.since()) == (other.reason(), other.since())
+        && says_the_same(one.why(), other.why())
 }
 
 #[cfg(test)]

@@ -106,6 +106,14 @@ fn a_turn_changes_its_own_time_and_no_other() {
     );
     assert_eq!(status(&after, &failing("NoData"), later), None);
     assert!(status(&after, &failing("Unavailable"), later).is_some());
+    let counted = |count: u8| {
+        let mut failing = failing("NoData");
+        let failure = failing.failure.as_mut().unwrap();
+        failure.message = format!("all {count} points are null");
+        failing
+    };
+    let (_, nulls) = status(&after, &counted(9), later).unwrap();
+    assert_eq!(status(&nulls, &counted(10), later), None);
 }
 
 #[test]
