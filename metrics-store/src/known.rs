@@ -302,13 +302,21 @@ mod tests {
         assert_eq!(wanted(&known, 40), (Travel::Together, 60, Some(120)));
     }
 
+    fn refused() -> Result<Sample, Cause> {
+        failed(Error::InvalidQuery {
+            status: 400,
+            text: "Error parsing query".to_owned(),
+        })
+    }
+
     #[test]
-    fn a_query_that_spoils_calls_goes_alone_after_its_wait() {
-        let error = Error::UriTooLong {
-            host: "api.datadoghq.eu".to_owned(),
-        };
-        let known = answered(asked(Known::default(), 0), failed(error), 1);
-        assert_eq!(wanted(&known, 5), (Travel::Alone, 31, Some(511)));
+    fn a_query_that_spoils_calls_goes_alone_after_its_wait_here_and_where_it_is_told_of() {
+        let known = answered(asked(Known::default(), 0), refused(), 1);
+        let alone = (Travel::Alone, 31, Some(511));
+        assert_eq!(wanted(&known, 5), alone);
+        let mut other = Known::default();
+        other.is_told(known.state.told(LIFE.max_age, at(5)).unwrap());
+        assert_eq!(wanted(&other, 5), alone);
     }
 
     #[test]
@@ -335,6 +343,9 @@ mod tests {
         assert_eq!(due, 0);
         let (_, due, _) = wanted(&asked(Known::default(), 3600), 0);
         assert_eq!(due, 120);
+        let known = answered(asked(Known::default(), 3600), refused(), 3601);
+        assert_eq!(wanted(&known, 3602).1, 3631);
+        assert_eq!(wanted(&known, 0).1, 0);
     }
 
     #[test]

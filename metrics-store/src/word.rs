@@ -120,3 +120,55 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn at(second: i64) -> OffsetDateTime {
+        datetime!(2026-01-02 03:00 UTC) + Duration::seconds(second)
+    }
+
+    /// What is told, apart from when it was heard.
+    fn told() -> impl Strategy<Value = Told> {
+        let last = prop::option::of(0..50_i64);
+        (last, any::<bool>(), 0..50_i64).prop_map(|(last, fails, since)| Told {
+            heard: at(0),
+            // Datadog has one value of one time.
+            last: last.map(|second| Sample {
+                value: second.into(),
+                time: at(second),
+            }),
+            failure: (fails || last.is_none()).then(|| Failure {
+                reason: Reason::Unavailable,
+                why: "Datadog is away".into(),
+                since: at(since),
+            }),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn of_what_several_tell_the_latest_answer_counts_and_the_newest_value_whoever_is_heard_first(
+            (told, order) in prop::collection::vec(told(), 1..6).prop_flat_map(|told| {
+                let told: Vec<_> = (60..).zip(told).map(|(second, told)| Told { heard: at(second), ..told }).collect();
+                (Just(told.clone()), Just(told).prop_shuffle())
+            })
+        ) {
+            let states = order.into_iter().map(State::of);
+            let known = states.fold(State::Waiting, State::and).told(Duration::HOUR, at(100));
+            let newest = told.iter().filter_map(|told| told.last.clone()).max_by_key(|last| last.time);
+            let mut latest = told.last().cloned().unwrap();
+            // There was a value when it was measured, whoever did not have it.
+            if let (Some(newest), Some(failure)) = (&newest, &mut latest.failure)
+                && Some(newest) != latest.last.as_ref()
+            {
+                failure.since = failure.since.max(newest.time);
+            }
+            prop_assert_eq!(known, Some(Told { last: newest, ..latest }));
+        }
+    }
+}
