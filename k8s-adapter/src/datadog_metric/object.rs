@@ -6,7 +6,7 @@ use kube_core::DynamicObject;
 use provider_api::{ObjectReference, duration};
 use serde_json::Value;
 
-use super::status::without_value;
+use super::status::without_answer;
 use crate::{
     demand::{reference_to, wishes},
     kind::DATADOG_METRIC,
@@ -152,7 +152,7 @@ impl Object {
     pub(super) fn status(&self) -> Cow<'_, Value> {
         let status = self.written.data.get("status").unwrap_or(&Value::Null);
         match self.is_redefined {
-            true => Cow::Owned(without_value(status)),
+            true => Cow::Owned(without_answer(status)),
             false => Cow::Borrowed(status),
         }
     }

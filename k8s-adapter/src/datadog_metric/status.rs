@@ -159,7 +159,7 @@ fn said(
 }
 
 /// What is left of a status whose value is another query's: who asks, and since when.
-pub(super) fn without_value(status: &Value) -> Value {
+pub(super) fn without_answer(status: &Value) -> Value {
     let references = status.get("autoscalerReferences");
     let active = condition(status, "Active");
     json!({
