@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 
 use crate::{
     Answer, Definition, Inexpressible, Key, Ledger, MetricReference, Namespaces, Next, Plan,
-    Policy, Reading, Round, Standing, Template, Told, Turn, Unready, Wishes, Word,
+    Policy, Reading, Round, Standing, Subject, Template, Told, Turn, Unready, Wishes, Word,
 };
 
 /// A [`Ledger`] that many threads share: requests read it, the refresh and the
@@ -168,8 +168,10 @@ impl Store {
             ledger.queries_at(places, now)
         });
         let standings = [definitions, queries].concat();
-        once(standings, |standing| {
-            (standing.subject.clone(), standing.query.clone())
+        once(standings, |standing| match &standing.subject {
+            // Its query may have changed since it was met before.
+            subject @ Subject::Definition(_) => (subject.clone(), None),
+            subject @ Subject::Name(_) => (subject.clone(), Some(standing.query.clone())),
         })
     }
 
@@ -211,10 +213,11 @@ fn parts(len: usize) -> impl Iterator<Item = Range<usize>> {
     starts.map(|start| start..start + AT_ONCE)
 }
 
-/// Each thing once.
+/// Each thing once, as it was told last.
 fn once<T, K: Eq + Hash>(mut things: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
-    let mut before = HashSet::with_capacity(things.len());
-    things.retain(|thing| before.insert(key(thing)));
+    let mut after = HashSet::with_capacity(things.len());
+    things.reverse();
+    things.retain(|thing| after.insert(key(thing)));
     things
 }
 
@@ -310,6 +313,12 @@ mod tests {
             assert_eq!(store.words(NOW).len(), metrics);
             assert_eq!(store.standings(NOW).len(), metrics);
         }
+    }
+
+    #[test]
+    fn what_is_met_twice_while_all_is_told_is_as_it_was_last() {
+        let things = vec![("a", 1), ("b", 1), ("a", 2)];
+        assert_eq!(once(things, |(name, _)| *name), [("a", 2), ("b", 1)]);
     }
 
     #[test]
