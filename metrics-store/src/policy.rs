@@ -14,7 +14,8 @@ use crate::{Otherwise, Sample, State, Wishes, state::Trouble};
 /// A value that is young enough is served whatever Datadog says meanwhile: it travels with
 /// its own time, so nobody takes it for newer than it is. After that it depends on what the
 /// trouble is. Where Datadog cannot be asked, the value is held for the time that is stated
-/// here, none by default; where Datadog has no data, it is not, since that is an answer.
+/// here, none by default; where Datadog has no data, it is not, since that is an answer: one that
+/// came when the value was too old already, for before that nothing newer had to be there.
 /// Then the metric is refused, or has the value that is stated for the case. What is wrong
 /// with the query itself is always refused: no value could be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
