@@ -97,7 +97,7 @@ impl Known {
     }
 
     /// Another replica tells this of it.
-    pub(crate) fn is_told(&mut self, told: Told) {
+    pub(crate) fn hears(&mut self, told: Told) {
         let heard = told.heard;
         let is_later = self.state.heard().is_none_or(|known| known < heard);
         self.state = std::mem::take(&mut self.state).and(State::of(told));
@@ -292,13 +292,13 @@ mod tests {
             failure: None,
         };
         let mut known = answered(asked(Known::default(), 35), sample(0), 41);
-        known.is_told(told(38));
+        known.hears(told(38));
         assert_eq!(wanted(&known, 40).1, 65);
-        known.is_told(told(62));
+        known.hears(told(62));
         assert_eq!(wanted(&known, 61).1, 61, "the clock was set back");
         assert_eq!(wanted(&known, 62).1, 62);
         let mut known = Known::default();
-        known.is_told(told(38));
+        known.hears(told(38));
         assert_eq!(wanted(&known, 40), (Travel::Together, 60, Some(120)));
     }
 
@@ -315,7 +315,7 @@ mod tests {
         let alone = (Travel::Alone, 31, Some(511));
         assert_eq!(wanted(&known, 5), alone);
         let mut other = Known::default();
-        other.is_told(known.state.told(LIFE.max_age, at(5)).unwrap());
+        other.hears(known.state.told(LIFE.max_age, at(5)).unwrap());
         assert_eq!(wanted(&other, 5), alone);
     }
 

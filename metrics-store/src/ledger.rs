@@ -86,7 +86,7 @@ impl Ledger {
         let metric = in_one_writing(metric);
         let wished = (*wishes != Wishes::default()).then(|| Arc::new(wishes.clone()));
         if let Some(demanded) = self.demanded.get_mut(&metric) {
-            if demanded.is_wished(asker, wished) {
+            if demanded.joins(asker, wished) {
                 self.agree_anew(&metric);
             }
             return self.is_expressible(&metric).map(|()| false);
@@ -129,7 +129,7 @@ impl Ledger {
         let Some(demanded) = self.demanded.get_mut(&metric) else {
             return;
         };
-        let is_agreed_anew = demanded.is_withdrawn(&key.asker);
+        let is_agreed_anew = demanded.leaves(&key.asker);
         if !demanded.askers.is_empty() {
             if is_agreed_anew {
                 self.agree_anew(&metric);
@@ -236,7 +236,7 @@ impl Ledger {
         if let Entry::Occupied(hearsay) = self.hearsay.entry(metric.clone())
             && hearsay.get().is_of(&query)
         {
-            known.is_told(hearsay.remove().told);
+            known.hears(hearsay.remove().told);
         }
         known.state.is_waiting()
     }

@@ -41,14 +41,14 @@ impl Demanded {
     ///
     /// That hangs on what is wished and not on how many wish it: tens of thousands may ask for
     /// one metric, and go one by one.
-    pub(super) fn is_wished(&mut self, asker: ObjectReference, wished: Wished) -> bool {
+    pub(super) fn joins(&mut self, asker: ObjectReference, wished: Wished) -> bool {
         let is_new = !self.is_wished_by_any(&wished);
         let before = self.askers.insert(asker, wished);
         is_new || before.is_some_and(|before| !self.is_wished_by_any(&before))
     }
 
     /// An object asks no longer. Tells whether it changes what the others agree on.
-    pub(super) fn is_withdrawn(&mut self, asker: &ObjectReference) -> bool {
+    pub(super) fn leaves(&mut self, asker: &ObjectReference) -> bool {
         let before = self.askers.remove(asker);
         before.is_some_and(|before| !self.is_wished_by_any(&before))
     }

@@ -55,7 +55,7 @@ impl Ledger {
         let meant = query.filter(|query| hearsay.is_of(query));
         match meant.and_then(|query| self.known.get_mut(query)) {
             Some(known) => {
-                known.is_told(hearsay.told);
+                known.hears(hearsay.told);
                 self.hearsay.remove(&metric);
             }
             None => _ = self.hearsay.insert(metric, hearsay),
