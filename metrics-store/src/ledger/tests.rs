@@ -185,6 +185,28 @@ fn a_demand_stays_as_long_as_one_object_asks() {
 }
 
 #[test]
+fn an_answer_from_before_a_query_went_and_came_back_counts_and_does_not_pass_for_a_new_one() {
+    let patient = Wishes {
+        max_age: Some(Duration::minutes(15)),
+        ..Wishes::default()
+    };
+    let limits = BatchLimits::default();
+    let mut plan = Plan::new(Duration::seconds(30), limits, Budget::keeping_free(10), 1);
+    let mut ledger = ledger().demanding("shop/web", "shop/rps");
+    assert_eq!(ledger.next(&mut plan, at(0)).calls.len(), 1);
+    ledger.withdraw(&key("shop/web", "shop/rps"));
+    let demand = ledger.demand(key("shop/web", "shop/rps"), &patient);
+    assert_eq!(demand, Ok(true));
+    plan.answered(&Answers::default(), at(1));
+    ledger.record(&query("rps"), value(3.0, -60), at(1));
+    assert_eq!(ledger.told("shop/rps", 1), Ok(("3".to_owned(), at(-60))));
+    // It was not asked as far back as it is wanted now.
+    let calls = ledger.next(&mut plan, at(1)).calls;
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].look_back, Duration::minutes(15));
+}
+
+#[test]
 fn a_turn_is_told_once_and_names_who_asks() {
     let missing = || Answer::UnknownMetric;
     let mut ledger = ledger().demanding("shop/web", "shop/rps");
