@@ -16,7 +16,7 @@ pub(crate) struct Known {
     /// The metrics that mean this query, as they are written.
     pub(crate) metrics: Few<ExternalMetric>,
     /// What they say of its age; nothing, as long as there are none.
-    pub(crate) ages: Option<Ages>,
+    ages: Option<Ages>,
     asked: Option<Asked>,
 }
 
@@ -73,6 +73,22 @@ const LOST: Duration = Duration::minutes(2);
 const PATIENCE: i32 = 4;
 
 impl Known {
+    /// What its metrics say of its age; nothing, as long as there are none.
+    pub(crate) fn ages(&self) -> Option<Ages> {
+        self.ages
+    }
+
+    /// This is what they say. Where it is looked for further back than before, that there never
+    /// was data says nothing: Datadog has yet to be asked so.
+    pub(crate) fn agree(&mut self, ages: Option<Ages>) {
+        let look_back = |ages: Option<Ages>| ages.map(|ages| ages.look_back);
+        if look_back(ages) > look_back(self.ages) && self.state.is_silent() {
+            self.asked = None;
+            self.state = State::Waiting;
+        }
+        self.ages = ages;
+    }
+
     /// It goes to Datadog at `now`, in this call.
     pub(crate) fn goes_in(&mut self, call: &Call, now: OffsetDateTime) {
         let before = self.asked.map(|asked| now - asked.at);

@@ -86,10 +86,8 @@ impl Ledger {
         let metric = in_one_writing(metric);
         let wished = (*wishes != Wishes::default()).then(|| Arc::new(wishes.clone()));
         if let Some(demanded) = self.demanded.get_mut(&metric) {
-            if demanded.joins(asker, wished) {
-                self.agree_anew(&metric);
-            }
-            return self.is_expressible(&metric).map(|()| false);
+            let is_new = demanded.joins(asker, wished) && self.agree_anew(&metric);
+            return self.is_expressible(&metric).map(|()| is_new);
         }
         let reference = self.reference(&metric);
         let query = match &reference {
@@ -229,10 +227,10 @@ impl Ledger {
         let ages = self.ages(metric);
         let known = self.known.entry(query.clone()).or_default();
         known.metrics.insert(metric.clone(), ());
-        known.ages = match (known.ages, ages) {
+        known.agree(match (known.ages(), ages) {
             (Some(one), Some(other)) => Some(one.and(other)),
             (one, other) => one.or(other),
-        };
+        });
         if let Entry::Occupied(hearsay) = self.hearsay.entry(metric.clone())
             && hearsay.get().is_of(&query)
         {
@@ -258,7 +256,7 @@ impl Ledger {
         let others = self.known.get(&query);
         let is_agreed = others.is_none_or(|known| {
             let mut metrics = known.metrics.keys();
-            metrics.any(|metric| self.ages(metric) == known.ages)
+            metrics.any(|metric| self.ages(metric) == known.ages())
         });
         if !is_agreed {
             self.agree_on_age(&query);

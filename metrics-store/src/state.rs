@@ -118,6 +118,12 @@ impl State {
         self
     }
 
+    /// Whether Datadog has answered, and never had data.
+    pub(crate) fn is_silent(&self) -> bool {
+        let reason = self.cause().map(Cause::reason);
+        reason == Some(Reason::NoData) && self.last().is_none()
+    }
+
     /// Whether Datadog has not answered yet.
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self, Self::Waiting)

@@ -39,26 +39,30 @@ impl Ledger {
         }
     }
 
-    /// Whoever asks for `metric` wishes something else, or is another.
-    pub(super) fn agree_anew(&mut self, metric: &ExternalMetric) {
+    /// Whoever asks for `metric` wishes something else, or is another. Tells whether Datadog
+    /// has yet to be asked.
+    pub(super) fn agree_anew(&mut self, metric: &ExternalMetric) -> bool {
         self.agree(metric);
         let demanded = self.demanded.get(metric);
-        if let Some(Ok(query)) = demanded.map(|demanded| demanded.query.clone()) {
-            self.agree_on_age(&query);
+        match demanded.map(|demanded| demanded.query.clone()) {
+            Some(Ok(query)) => self.agree_on_age(&query),
+            _ => false,
         }
     }
 
     /// A query is asked so often, and so far back, that the value lives for whoever needs
-    /// the youngest, and is there for whoever takes the oldest.
-    pub(super) fn agree_on_age(&mut self, query: &Query) {
+    /// the youngest, and is there for whoever takes the oldest. Tells whether Datadog has yet
+    /// to be asked.
+    pub(super) fn agree_on_age(&mut self, query: &Query) -> bool {
         let Some(known) = self.known.get(query) else {
-            return;
+            return false;
         };
         let ages = known.metrics.keys().filter_map(|metric| self.ages(metric));
         let ages = ages.reduce(Ages::and);
-        if let Some(known) = self.known.get_mut(query) {
-            known.ages = ages;
-        }
+        self.known.get_mut(query).is_some_and(|known| {
+            known.agree(ages);
+            known.state.is_waiting()
+        })
     }
 
     /// What one metric says of the age of its query.

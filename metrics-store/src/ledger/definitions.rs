@@ -130,7 +130,7 @@ impl Ledger {
             self.agree(&metric);
         }
         if let Ok(query) = query {
-            self.agree_on_age(&query);
+            is_new |= self.agree_on_age(&query);
         }
         is_new
     }

@@ -374,7 +374,7 @@ proptest! {
             prop_assert_eq!(queries, model.queries().into_iter().map(query_of).collect());
             for query in model.queries() {
                 let known = &ledger.known[&query_of(query)];
-                prop_assert_eq!(known.ages, Some(model.ages(query)));
+                prop_assert_eq!(known.ages(), Some(model.ages(query)));
             }
             prop_assert_eq!(ledger.waiting(at(now)), model.waiting(now));
 

@@ -5,7 +5,7 @@ use provider_api::ObjectReference;
 use time::{Duration, macros::datetime};
 
 use super::*;
-use crate::{Origin, Plan};
+use crate::{Origin, Otherwise, Plan};
 
 pub(super) fn at(seconds: i64) -> OffsetDateTime {
     datetime!(2026-01-02 03:00 UTC) + Duration::seconds(seconds)
@@ -373,6 +373,29 @@ fn as_far_back_as_a_value_counts_datadog_is_asked() {
     let next = ledger.next(&mut plan, at(0));
     assert_eq!(next.calls[0].queries, [query("rps")]);
     assert_eq!(next.calls[0].look_back, Duration::minutes(15));
+}
+
+#[test]
+fn whoever_looks_further_back_is_not_told_of_no_data_before_datadog_is_asked_so() {
+    let span = Duration::minutes(5).unsigned_abs();
+    let silent = || Answer::NoValue(NoValue::NoSeries { span });
+    let wishes = |minutes| Wishes {
+        max_age: Some(Duration::minutes(minutes)),
+        on_no_data: Some(Otherwise::Value(0.into())),
+        ..Wishes::default()
+    };
+    let (asker, asked) = ("shop/web", "shop/rps");
+    let mut ledger = ledger();
+    ledger.demand(key(asker, asked), &wishes(2)).unwrap();
+    let mut ledger = ledger
+        .recorded("rps", silent(), 0)
+        .recorded("rps", silent(), 3600);
+    assert_eq!(ledger.told(asked, 3600), Ok(("0".to_owned(), at(3600))));
+    assert_eq!(ledger.demand(key(asker, asked), &wishes(15)), Ok(true));
+    assert_eq!(ledger.waiting(at(3600)), 1);
+    assert!(ledger.told(asked, 3600).is_err());
+    let ledger = ledger.recorded("rps", value(3.0, 3000), 3601);
+    assert_eq!(ledger.told(asked, 3601), Ok(("3".to_owned(), at(3000))));
 }
 
 #[test]

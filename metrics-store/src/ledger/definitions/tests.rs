@@ -211,7 +211,7 @@ fn a_value_of_a_wide_bucket_counts_for_three_of_them_at_least() {
         };
         ledger.define(&reference(), definition);
         let demanded = &ledger.demanded[&metric(DEPTH)];
-        let ages = ledger.known[0].ages.unwrap();
+        let ages = ledger.known[0].ages().unwrap();
         let age = ledger.policy(demanded).max_age();
         assert_eq!((ages.max_age, ages.look_back), (age, age));
         ledger.record(&ledger.queries()[0], value(3.0, 0), at(0));
@@ -268,7 +268,7 @@ fn a_window_only_widens_how_far_back_datadog_is_asked_and_not_beyond_a_day() {
             ..meaning("m1")
         };
         ledger.define(&reference(), definition);
-        let ages = ledger.known[&query("m1")].ages.unwrap();
+        let ages = ledger.known[&query("m1")].ages().unwrap();
         assert_eq!(ages.max_age, Duration::minutes(5));
         ages.look_back
     };
