@@ -74,3 +74,95 @@ impl Ledger {
         Some(Ages::of(age).looking_back(window.unwrap_or_default().min(Duration::DAY)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datadog_query::{BatchLimits, Budget, NoValue};
+
+    use super::*;
+    use crate::{
+        Answer, Origin, Otherwise, Plan,
+        ledger::tests::{at, down, key, ledger, metric, query, value},
+    };
+
+    fn holding(minutes: i64) -> Wishes {
+        Wishes {
+            hold: Some(Duration::minutes(minutes)),
+            ..Wishes::default()
+        }
+    }
+
+    #[test]
+    fn a_wish_counts_from_when_it_is_made_until_it_is_taken_back() {
+        let (asker, asked) = ("shop/web", "shop/rps");
+        let mut ledger = ledger()
+            .demanding(asker, asked)
+            .recorded("rps", value(3.0, 0), 0)
+            .recorded("rps", down(), 130);
+        let origin = |ledger: &Ledger| {
+            let reading = ledger.read(&metric(asked), at(200));
+            reading.map(|reading| reading.origin).ok()
+        };
+        assert_eq!(origin(&ledger), None);
+        assert_eq!(ledger.demand(key(asker, asked), &holding(5)), Ok(false));
+        assert_eq!(origin(&ledger), Some(Origin::Held));
+        assert_eq!(
+            ledger.demand(key(asker, asked), &Wishes::default()),
+            Ok(false)
+        );
+        assert_eq!(origin(&ledger), None);
+    }
+
+    #[test]
+    fn of_two_objects_that_ask_for_one_metric_the_more_careful_counts_while_it_asks() {
+        let mut ledger = ledger().demanding("shop/web", "shop/rps");
+        ledger
+            .demand(key("shop/api", "shop/rps"), &holding(5))
+            .unwrap();
+        let mut ledger = ledger
+            .recorded("rps", value(3.0, 0), 0)
+            .recorded("rps", down(), 130);
+        assert!(ledger.read(&metric("shop/rps"), at(200)).is_err());
+        ledger.withdraw(&key("shop/web", "shop/rps"));
+        assert!(ledger.read(&metric("shop/rps"), at(200)).is_ok());
+    }
+
+    #[test]
+    fn as_far_back_as_a_value_counts_datadog_is_asked() {
+        let limits = BatchLimits::default();
+        let budget = Budget::keeping_free(10);
+        let mut ledger = ledger().demanding("shop/web", "shop/rps");
+        let late = Wishes {
+            max_age: Some(Duration::minutes(15)),
+            ..Wishes::default()
+        };
+        ledger.demand(key("other/web", "other/rps"), &late).unwrap();
+        let mut plan = Plan::new(Duration::seconds(30), limits, budget, 1);
+        let next = ledger.next(&mut plan, at(0));
+        assert_eq!(next.calls[0].queries, [query("rps")]);
+        assert_eq!(next.calls[0].look_back, Duration::minutes(15));
+    }
+
+    #[test]
+    fn whoever_looks_further_back_is_not_told_of_no_data_before_datadog_is_asked_so() {
+        let span = Duration::minutes(5).unsigned_abs();
+        let silent = || Answer::NoValue(NoValue::NoSeries { span });
+        let wishes = |minutes| Wishes {
+            max_age: Some(Duration::minutes(minutes)),
+            on_no_data: Some(Otherwise::Value(0.into())),
+            ..Wishes::default()
+        };
+        let (asker, asked) = ("shop/web", "shop/rps");
+        let mut ledger = ledger();
+        ledger.demand(key(asker, asked), &wishes(2)).unwrap();
+        let mut ledger = ledger
+            .recorded("rps", silent(), 0)
+            .recorded("rps", silent(), 3600);
+        assert_eq!(ledger.told(asked, 3600), Ok(("0".to_owned(), at(3600))));
+        assert_eq!(ledger.demand(key(asker, asked), &wishes(15)), Ok(true));
+        assert_eq!(ledger.waiting(at(3600)), 1);
+        assert!(ledger.told(asked, 3600).is_err());
+        let ledger = ledger.recorded("rps", value(3.0, 3000), 3601);
+        assert_eq!(ledger.told(asked, 3601), Ok(("3".to_owned(), at(3000))));
+    }
+}
