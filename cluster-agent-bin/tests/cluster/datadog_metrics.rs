@@ -118,7 +118,8 @@ fn an_hpa_scales_on_what_a_datadog_metric_defines_and_its_status_says_how_it_sta
 
     scene.define("requests", &json!({ "query": "avg:nginx.{" }), &json!({}));
     scene.reads(NAME, "spec.query: ");
-    scene.row("requests", &["True", "False", "90", "hpa:default/web"]);
+    // The value was that of the query before.
+    scene.row("requests", &["True", "False", "hpa:default/web"]);
     let error = r#"{.status.conditions[?(@.type=="Error")].reason}"#;
     let reason = scene.cp.field("datadogmetric/requests", error);
     assert_eq!(reason, Ok("InvalidQuery".to_owned()));
