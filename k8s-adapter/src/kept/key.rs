@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use crate::Demand;
 
 /// What all our keys begin with. Other keys of a ConfigMap belong to others.
-pub(super) const PREFIX: &str = "external_metric";
+pub(super) const PREFIX: &str = "external_metric-";
 
 /// The longest key that a ConfigMap can have.
 const LONGEST: usize = 253;
@@ -31,10 +31,7 @@ fn plain(demand: &Demand) -> String {
         name,
     } = &demand.asker;
     let kind = word_of(kind);
-    format!(
-        "{PREFIX}-{kind}-{namespace}-{name}-{}",
-        demand.metric.name()
-    )
+    format!("{PREFIX}{kind}-{namespace}-{name}-{}", demand.metric.name())
 }
 
 /// Hyphens part the words of a key, and names have hyphens as well: so the mark is of the
