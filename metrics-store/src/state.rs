@@ -147,20 +147,22 @@ impl State {
 
     /// Why there is nothing newer at `now`, where an answer counts for `max_age`.
     pub(crate) fn trouble(&self, max_age: Duration, now: OffsetDateTime) -> Trouble {
-        let heard = match self {
+        let (heard, is_asked) = match self {
             Self::Waiting => return Trouble::Untold,
             Self::Failing { cause, heard, .. } => match cause.reason() {
-                Reason::NoData | Reason::NotAsked => *heard,
+                Reason::NoData => (*heard, true),
+                Reason::NotAsked => (*heard, false),
                 reason => return Trouble::Error(reason),
             },
-            Self::Fresh { heard, .. } => *heard,
+            Self::Fresh { heard, .. } => (*heard, true),
         };
         if now - heard > max_age {
             return Trouble::Unasked;
         }
         match self.last() {
             Some(last) if last.age(heard) <= max_age => Trouble::Undecided,
-            _ => Trouble::NoData,
+            _ if is_asked => Trouble::NoData,
+            _ => Trouble::Undecided,
         }
     }
 
@@ -202,8 +204,8 @@ pub(crate) enum Trouble {
     Error(Reason),
     /// Datadog has been asked and has nothing, or nothing newer.
     NoData,
-    /// Datadog has last been asked while the value was young enough: whether there is a newer
-    /// one, the next answer tells.
+    /// Datadog has last been asked while the value was young enough, or by nobody at all:
+    /// whether there is a newer one, the next answer tells.
     Undecided,
     /// What Datadog said is too long ago to be true now.
     Unasked,

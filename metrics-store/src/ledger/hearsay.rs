@@ -73,7 +73,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::{
-        Answer, Definition, Failure, Namespaces, Reason, Sample, Wishes, Word,
+        Answer, Definition, Failure, Namespaces, Otherwise, Reason, Sample, Wishes, Word,
         ledger::tests::{at, down, key, ledger, metric, query, value},
     };
 
@@ -132,6 +132,30 @@ mod tests {
         assert!(ledger.define(&reference, definition));
         ledger.adopt(&metric(asked), None, heard(3, 0), at(1));
         assert_eq!(ledger.waiting(at(1)), 1);
+    }
+
+    #[test]
+    fn who_is_told_that_nobody_has_asked_has_yet_to_hear_from_somebody() {
+        let zero = Wishes {
+            on_no_data: Some(Otherwise::Value(0.into())),
+            ..Wishes::default()
+        };
+        let mut ledger = ledger();
+        ledger.demand(key("shop/web", "shop/rps"), &zero).unwrap();
+        let nobody = Told {
+            heard: at(100),
+            last: None,
+            failure: Some(Failure {
+                reason: Reason::NotAsked,
+                why: "Datadog has not answered since".into(),
+                since: at(-300),
+            }),
+        };
+        ledger.adopt(&metric("shop/rps"), None, nobody, at(101));
+        for second in [101, 220, 221] {
+            assert_eq!(ledger.waiting(at(second)), 1);
+            assert!(ledger.read(&metric("shop/rps"), at(second)).is_err());
+        }
     }
 
     #[test]
