@@ -90,28 +90,17 @@ impl Outcome {
 
     /// # Errors
     /// When there is no use in going on.
-    fn fails(
-        &mut self,
-        target: Target,
-        source: ApiError,
-        is_again: bool,
-    ) -> Result<(), MetricsError> {
+    fn fails(&mut self, target: Target, source: ApiError) -> Result<(), MetricsError> {
         self.written.left += 1;
         // Somebody has made, changed or deleted it: the watch tells.
-        let source = match source {
-            ApiError::Refused { code: 409, .. } => return Ok(()),
-            ApiError::Refused { code: 404, .. } if target.version.is_some() => {
-                if !is_again {
-                    return Ok(());
-                }
-                // The API server says no more of a status that it does not have.
-                ApiError::Unserved {
-                    kind: STATUS,
-                    mend: NO_STATUS,
-                }
-            }
-            source => source,
+        let is_changed = match source {
+            ApiError::Refused { code: 409, .. } => true,
+            ApiError::Refused { code: 404, .. } => target.version.is_some(),
+            _ => false,
         };
+        if is_changed {
+            return Ok(());
+        }
         let is_all = source.is_transient() || matches!(source, ApiError::Unauthorized { .. });
         let (namespace, name) = target.key;
         let error = MetricsError {
@@ -148,7 +137,17 @@ impl DatadogMetrics {
             let is_known = state.version(&target.key) == target.version;
             is_known && state.refused.insert(target.key.clone(), now).is_some()
         };
-        outcome.fails(target, why, is_again)
+        let why = match why {
+            // The API server says no more of a status that it does not have.
+            ApiError::Refused { code: 404, .. } if is_again && target.version.is_some() => {
+                ApiError::Unserved {
+                    kind: STATUS,
+                    mend: NO_STATUS,
+                }
+            }
+            why => why,
+        };
+        outcome.fails(target, why)
     }
 }
 
