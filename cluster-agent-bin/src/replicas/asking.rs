@@ -15,8 +15,10 @@ use tracing::{info, warn};
 
 use crate::edge::WallClock;
 
-/// How often a replica sees whether it lacks values.
+/// How often a replica sees whether it lacks values,
 const PERIOD: Duration = Duration::from_secs(5);
+/// or will so soon, that it is time to ask for others.
+const SOON: time::Duration = time::Duration::seconds(15);
 
 /// When another replica has told something last.
 #[derive(Clone, Debug)]
@@ -38,8 +40,9 @@ impl Told {
 
 /// Says whether this replica asks Datadog. Never ends.
 ///
-/// A leader tells what it knows at least once in `silence`. Whoever lacks values, and was told
-/// nothing for longer, has none that tells.
+/// A leader tells what it knows at least once in `silence`. Whoever was told nothing for
+/// longer has none that tells; nor has who does not reach the API server, by which it is told.
+/// If its values run out, it asks by itself.
 pub(super) async fn decide(
     mut leadership: watch::Receiver<Leadership>,
     store: &Store,
@@ -50,15 +53,19 @@ pub(super) async fn decide(
 ) -> Infallible {
     let (mut duty, mut was_starving) = (Duty::default(), false);
     loop {
-        let has_duty = duty.after(&leadership.borrow_and_update());
-        let now = clock.after(time::Duration::ZERO);
+        let (has_duty, is_cut_off) = {
+            let leadership = leadership.borrow_and_update();
+            let is_cut_off = matches!(*leadership, Leadership::Failing(_));
+            (duty.after(&leadership), is_cut_off)
+        };
+        let silent = told.since(clock.after(time::Duration::ZERO));
         let is_starving = !has_duty
-            && told.since(now) > silence
-            && (was_starving || store.is_synced() && store.waiting(clock.now()) > 0);
+            && (is_cut_off || silent > silence)
+            && (was_starving || store.is_synced() && store.waiting(clock.now() + SOON) > 0);
         match (was_starving, is_starving) {
             (false, true) => warn!(
-                "no replica has told anything for {} s, and values are missing: this one asks Datadog too",
-                silence.as_secs()
+                "no replica has told anything for {} s, and values run out: this one asks Datadog too",
+                silent.as_secs()
             ),
             (true, false) => info!("another replica tells what it knows, or this one leads"),
             _ => {}
@@ -101,7 +108,13 @@ impl Duty {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use datadog_query::{Aggregator, Point, Rollup};
+    use futures_util::FutureExt as _;
     use k8s_adapter::ApiError;
+    use metrics_store::{Answer, Key, MetricReference, Policy, Template, Wishes};
+    use provider_api::{ExternalMetric, Selector};
     use time::macros::datetime;
 
     use super::*;
@@ -130,6 +143,46 @@ mod tests {
     fn course(turns: &[Leadership]) -> Vec<bool> {
         let mut duty = Duty::default();
         turns.iter().map(|turn| duty.after(turn)).collect()
+    }
+
+    /// Whether a replica asks whose one value was measured so many seconds ago.
+    fn asks(leadership: Leadership, age: i64) -> bool {
+        let clock = WallClock::real();
+        let rollup = Rollup(const { NonZeroU32::new(30).expect("not zero") });
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup,
+        };
+        let policy = Policy::up_to(time::Duration::minutes(2), time::Duration::seconds(30));
+        let store = Store::new(template, policy, Arc::new(clock));
+        let metric = ExternalMetric::new(
+            "shop".parse().unwrap(),
+            "queue.depth".parse().unwrap(),
+            Selector::everything(),
+        );
+        let asker = MetricReference::new("shop", "web").unwrap().object();
+        let key = Key { asker, metric };
+        store.demand(key, &Wishes::default()).unwrap();
+        store.synced();
+        let time = clock.now() - time::Duration::seconds(age);
+        let value = Answer::Value(Point { time, value: 7.0 });
+        store.record(&store.queries()[0], value, time);
+
+        let (_tell, leadership) = watch::channel(leadership);
+        let told = Told::at(clock.after(time::Duration::ZERO));
+        let asks = watch::Sender::new(false);
+        let silence = Duration::from_secs(90);
+        let decided = decide(leadership, &store, &told, &asks, silence, clock);
+        assert!(decided.now_or_never().is_none());
+        asks.send_replace(false)
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_reach_the_api_server_asks_before_its_values_run_out() {
+        assert!(asks(leading(), 30));
+        assert!(!asks(following(Some("other")), 110));
+        assert!(!asks(unreachable(), 100));
+        assert!(asks(unreachable(), 110));
     }
 
     #[test]
