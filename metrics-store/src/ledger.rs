@@ -30,6 +30,7 @@ use crate::{
     capitals::Capitals,
     known::Known,
     reference::{in_one_writing, rewritten},
+    state::Trouble,
 };
 
 /// Who asks for which metric, and what is known of its query.
@@ -183,11 +184,22 @@ impl Ledger {
         let query = query.clone();
         Err(match state {
             State::Waiting => Unready::Waiting(query),
-            State::Fresh { sample, .. } => Unready::Stale {
-                query,
-                measured: sample.time,
-                max_age: policy.max_age(),
-            },
+            State::Fresh { sample, heard } => {
+                let (measured, max_age) = (sample.time, policy.max_age());
+                match state.trouble(max_age, now) {
+                    Trouble::NoData => Unready::Stale {
+                        query,
+                        measured,
+                        max_age,
+                    },
+                    _ => Unready::Unasked {
+                        query,
+                        measured,
+                        max_age,
+                        heard: *heard,
+                    },
+                }
+            }
             State::Failing { cause, last, .. } => Unready::Failing {
                 query,
                 cause: cause.clone(),

@@ -33,6 +33,17 @@ pub enum Unready {
         /// The age up to which a value is served.
         max_age: Duration,
     },
+    /// Its newest value is too old, and was not yet when Datadog answered last.
+    Unasked {
+        /// The query.
+        query: Query,
+        /// When the newest value was measured.
+        measured: OffsetDateTime,
+        /// The age up to which a value is served.
+        max_age: Duration,
+        /// When Datadog answered last.
+        heard: OffsetDateTime,
+    },
     /// Datadog's last answer had no value, and there is none from before that is
     /// young enough.
     Failing {
@@ -87,6 +98,17 @@ impl Unready {
                 "{query:.500}: the newest value is of {}, and only values up to {} s old are served; check that the metric is still being sent, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE",
                 instant(*measured),
                 max_age.whole_seconds()
+            )),
+            Self::Unasked {
+                query,
+                measured,
+                max_age,
+                heard,
+            } => Refusal::Stale(format!(
+                "{query:.500}: the newest value is of {}, and only values up to {} s old are served; Datadog has answered last at {}, and if that stays so, the agent's log says why",
+                instant(*measured),
+                max_age.whole_seconds(),
+                instant(*heard)
             )),
             Self::Failing {
                 query,

@@ -50,7 +50,7 @@ impl Looks {
     ) {
         let mut stood = HashMap::with_capacity(self.stood.len());
         for word in store.words(now) {
-            let Some(health) = health(&word, store.read(&word.metric, now)) else {
+            let Some(health) = health(&word, store.read(&word.metric, now), now) else {
                 continue;
             };
             let metric = named(&word.metric);
@@ -91,7 +91,7 @@ fn told_of(word: &Word) -> BTreeSet<ObjectReference> {
 }
 
 /// How a metric stands whose reading is this; nothing, as long as Datadog has not answered.
-fn health(word: &Word, reading: Result<Reading, Unready>) -> Option<Health> {
+fn health(word: &Word, reading: Result<Reading, Unready>, now: OffsetDateTime) -> Option<Health> {
     let why = || match word.told.as_ref().and_then(|told| told.failure.as_ref()) {
         Some(failure) => failure.why.to_string(),
         None => "there is nothing newer".to_owned(),
@@ -108,6 +108,8 @@ fn health(word: &Word, reading: Result<Reading, Unready>) -> Option<Health> {
             | Unready::NotDefined(_)
             | Unready::NotDemanded,
         ) => return None,
+        // The next answer tells.
+        Err(Unready::Unasked { heard, .. }) if now - heard <= Duration::MINUTE => return None,
         // The metric is named before.
         Err(Unready::Inexpressible(why)) => Health::Failing {
             why: why.to_string(),
@@ -207,6 +209,28 @@ mod tests {
         let again =
             |name: &str| format!("{name}: queue.depth{{queue=orders}} has a new value again");
         assert_eq!(told(&mut looks, &store, 152), [again("api"), again("web")]);
+    }
+
+    #[test]
+    fn a_value_that_has_run_out_is_told_once_it_is_known_why() {
+        let (store, query) = store();
+        let mut looks = Looks::since(START);
+        store.record(&query, value(0), at(61));
+        assert_eq!(told(&mut looks, &store, 121), [""; 0]);
+        store.record(&query, value(0), at(122));
+        let stopped = &told(&mut looks, &store, 123)[0];
+        assert!(
+            stopped.contains("check that the metric is still being sent"),
+            "{stopped}"
+        );
+        // Nobody has asked for a while.
+        store.record(&query, value(120), at(131));
+        told(&mut looks, &store, 132);
+        let unasked = &told(&mut looks, &store, 260)[0];
+        assert!(
+            unasked.contains("Datadog has answered last at"),
+            "{unasked}"
+        );
     }
 
     #[test]

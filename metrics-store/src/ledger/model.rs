@@ -350,7 +350,9 @@ fn served(ledger: &Ledger, asked: usize, now: i64) -> Served {
         Err(Unready::NotDemanded) => Served::Nobody,
         Err(Unready::Inexpressible(_)) => Served::Inexpressible,
         Err(Unready::Waiting(_)) => Served::Waiting,
-        Err(Unready::Stale { .. } | Unready::Failing { .. }) => Served::Refused,
+        Err(Unready::Stale { .. } | Unready::Unasked { .. } | Unready::Failing { .. }) => {
+            Served::Refused
+        }
         Err(why) => panic!("{why:?}"),
     }
 }

@@ -100,12 +100,24 @@ fn a_value_is_served_with_its_own_time_until_it_is_too_old() {
         ledger.told("shop/rps", 130),
         Ok(("12500m".to_owned(), at(10)))
     );
+    let refused = |why: &str| {
+        Err(format!(
+            "avg:rps{{app:web}}.rollup(30): the newest value is of 2026-01-02T03:00:10Z, and only values up to 120 s \
+             old are served; {why}"
+        ))
+    };
     assert_eq!(
         ledger.told("shop/rps", 131),
-        Err("avg:rps{app:web}.rollup(30): the newest value is of 2026-01-02T03:00:10Z, and only values up to 120 s \
-             old are served; check that the metric is still being sent, or raise \
-             DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
-            .to_owned())
+        refused(
+            "Datadog has answered last at 2026-01-02T03:00:40Z, and if that stays so, the agent's log says why"
+        )
+    );
+    let ledger = ledger.recorded("rps", value(12.5, 10), 131);
+    assert_eq!(
+        ledger.told("shop/rps", 132),
+        refused(
+            "check that the metric is still being sent, or raise DD_EXTERNAL_METRICS_PROVIDER_MAX_AGE"
+        )
     );
 }
 
