@@ -195,7 +195,11 @@ mod tests {
                         code,
                         message: "no".to_owned(),
                     }),
-                    Api::SaysNothing => std::future::pending().await,
+                    Api::SaysNothing => {
+                        let long = std::time::Duration::from_secs(60);
+                        tokio::time::sleep(long).await;
+                        Err(ApiError::TimedOut(long))
+                    }
                 }
             };
             let answer = self.cache.get(&key, now, ask).await;
