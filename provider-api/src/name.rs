@@ -82,7 +82,12 @@ impl From<Namespace> for ObjectName {
 }
 
 impl MetricName {
+    /// The same name in small letters. Most are so, and are themselves.
     pub(crate) fn in_small_letters(&self) -> Self {
+        let is_small = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        if self.0.bytes().all(is_small) {
+            return self.clone();
+        }
         // No letter becomes one that is against the rules.
         Self(self.0.to_lowercase().into())
     }
@@ -138,6 +143,19 @@ mod tests {
             assert!(bad.parse::<MetricName>().is_err(), "{bad}");
             assert!(bad.parse::<Namespace>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_in_small_letters_is_itself_and_costs_no_memory() {
+        let small = |name: &str| {
+            let name: MetricName = name.parse().unwrap();
+            let small = name.in_small_letters();
+            let is_itself = Arc::ptr_eq(&name.0, &small.0);
+            (small.to_string(), is_itself)
+        };
+        assert_eq!(small("queue.depth@1"), ("queue.depth@1".to_owned(), true));
+        assert_eq!(small("Queue.Depth"), ("queue.depth".to_owned(), false));
+        assert_eq!(small("MÉTRIQUE"), ("métrique".to_owned(), false));
     }
 
     #[test]
