@@ -33,6 +33,8 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// handed to a function of the caller, which runs it on a thread.
 ///
 /// It sends the keys to the host that it was told and follows no redirect.
+/// A call goes out once more, on a new connection and within the same time,
+/// where the kept one that it was sent on ends without an answer.
 /// Certificates are checked as the platform does it.
 #[derive(Clone)]
 pub struct Leaf {

@@ -1,11 +1,15 @@
 //! One blocking call, and what its failure means.
 
-use std::io;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use ureq::Agent;
+use ureq::{Agent, AsSendBody, Body};
 
+use super::connector::noticing;
 use crate::exchange::ExchangeError;
 
 pub(super) fn exchange(
@@ -15,12 +19,11 @@ pub(super) fn exchange(
 ) -> Result<Response<Bytes>, ExchangeError> {
     // A GET may not even announce an empty body.
     let answer = if request.body().is_empty() {
-        agent.run(request.map(drop))
+        send(agent, &request.map(drop))
     } else {
-        agent.run(request.map(Vec::from))
+        send(agent, &request.map(Vec::from))
     };
-    let answer = answer.map_err(failure)?;
-    let (parts, mut body) = answer.into_parts();
+    let (parts, mut body) = answer.map_err(failure)?.into_parts();
     let body = body
         .with_config()
         .limit(most_bytes)
@@ -29,8 +32,41 @@ pub(super) fn exchange(
     Ok(Response::from_parts(parts, body.into()))
 }
 
-fn failure(error: ureq::Error) -> ExchangeError {
+/// Sends a request, and once more where the kept connection that it went out on ends without an
+/// answer: the server closed it while the request was on its way. Datadog is only read from, so
+/// that a request that has arrived all the same does no harm.
+#[expect(clippy::disallowed_methods, reason = "both share one time-out")]
+fn send<B: AsSendBody + Clone>(
+    agent: &Agent,
+    request: &Request<B>,
+) -> Result<Response<Body>, ureq::Error> {
+    let begun = Instant::now();
+    let (answer, connected) = noticing(|| agent.run(request.clone()));
+    match answer {
+        Err(ureq::Error::Io(error)) if !connected && is_cut_off(&error) => {
+            let time = agent.config().timeouts().global;
+            let left = time.map(|time| time.saturating_sub(begun.elapsed()));
+            let anew = agent.configure_request(request.clone());
+            agent.run(
+                anew.max_idle_age(Duration::ZERO)
+                    .timeout_global(left)
+                    .build(),
+            )
+        }
+        answer => answer,
+    }
+}
+
+fn is_cut_off(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let kind = error.kind();
+    matches!(
+        kind,
+        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+    )
+}
+
+fn failure(error: ureq::Error) -> ExchangeError {
     match error {
         ureq::Error::Timeout(_) => ExchangeError::TimedOut,
         ureq::Error::BodyExceedsLimit(limit) => ExchangeError::TooLarge { limit },
@@ -44,12 +80,7 @@ fn failure(error: ureq::Error) -> ExchangeError {
         {
             ExchangeError::Unreachable(format!("tls: {error}"))
         }
-        ureq::Error::Io(error) => match error.kind() {
-            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
-                ExchangeError::CutOff(error.to_string())
-            }
-            _ => ExchangeError::Unreachable(error.to_string()),
-        },
+        ureq::Error::Io(error) if is_cut_off(&error) => ExchangeError::CutOff(error.to_string()),
         ureq::Error::Rustls(error) => ExchangeError::Unreachable(format!("tls: {error}")),
         error @ (ureq::Error::Protocol(_) | ureq::Error::Decompress(..)) => {
             ExchangeError::CutOff(error.to_string())

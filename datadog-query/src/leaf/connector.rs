@@ -6,6 +6,7 @@
 //! connector does the same but for such a proxy.
 
 use std::{
+    cell::Cell,
     fmt,
     sync::{
         Arc,
@@ -24,9 +25,34 @@ use ureq::{
 
 /// As ureq connects by itself, but for the proxy.
 pub(super) fn connector() -> impl Connector {
-    ().chain(PunctualProxy::default())
+    ().chain(Notice)
+        .chain(PunctualProxy::default())
         .chain(TcpConnector::default())
         .chain(RustlsConnector::default())
+}
+
+thread_local! {
+    /// Whether this thread has begun to connect, as ureq does on the thread of the call.
+    static CONNECTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a call gives, and whether it opened a connection: if not, it went out on one that was
+/// kept.
+pub(super) fn noticing<T>(call: impl FnOnce() -> T) -> (T, bool) {
+    CONNECTS.set(false);
+    (call(), CONNECTS.get())
+}
+
+#[derive(Debug)]
+struct Notice;
+
+impl<In: Transport> Connector<In> for Notice {
+    type Out = In;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, so_far: Option<In>) -> Result<Option<In>, Error> {
+        CONNECTS.set(true);
+        Ok(so_far)
+    }
 }
 
 #[derive(Debug, Default)]

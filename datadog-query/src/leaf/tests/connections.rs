@@ -56,10 +56,60 @@ fn a_connection_that_the_server_has_closed_meanwhile_costs_no_call() {
     });
     let leaf = leaf(&LeafSettings::default());
     for _ in 0..3 {
-        // A call with a body, since what has none could be sent twice.
         let request = Request::post(format!("http://{address}/")).body("a body\n".into());
         let answer = block_on(leaf.clone().oneshot(request.unwrap()));
         assert_eq!(body(answer), Ok("{\"valid\":true}".into()));
         is_closed.recv().unwrap();
     }
+}
+
+/// A server that answers the first call of each connection and hangs up at the second, but at the
+/// first where `answers` says no. Tells at which call of which connection it is.
+fn hanging_up(answers: bool) -> (SocketAddr, std::sync::mpsc::Receiver<(usize, &'static str)>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for (connection, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            assert!(head(&mut lines));
+            if answers {
+                tell.send((connection, "answered")).unwrap();
+                stream.write_all(OK).unwrap();
+                assert!(head(&mut lines));
+            }
+            tell.send((connection, "hung up")).unwrap();
+        }
+    });
+    (address, told)
+}
+
+#[test]
+fn a_call_that_meets_the_end_of_a_kept_connection_goes_out_once_more_on_a_new_one() {
+    let (address, told) = hanging_up(true);
+    let leaf = leaf(&LeafSettings::default());
+    for _ in 0..3 {
+        let answer = asked(leaf.clone(), &format!("http://{address}/"));
+        assert_eq!(body(answer), Ok("{\"valid\":true}".into()));
+    }
+    let expected = [
+        (0, "answered"),
+        (0, "hung up"),
+        (1, "answered"),
+        (1, "hung up"),
+        (2, "answered"),
+    ];
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_call_that_is_hung_up_on_by_a_new_connection_is_cut_off() {
+    let (address, told) = hanging_up(false);
+    let answer = body(ask(address, &LeafSettings::default()));
+    assert!(
+        matches!(answer, Err(ExchangeError::CutOff(_))),
+        "{answer:?}"
+    );
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [(0, "hung up")]);
 }
