@@ -26,7 +26,7 @@ use tokio::{
 
 use self::bucket::Bucket;
 pub use self::health::{Health, Notice, Severity, turn};
-use crate::{ApiError, api_error::chain, kind::Kind, micro_time::micro_time};
+use crate::{ApiError, api_error::chain, digest::hex_digest, kind::Kind, micro_time::micro_time};
 
 const MAY_LOOK: &str =
     "grant this server's ServiceAccount list on the kind of object that events are told on";
@@ -66,12 +66,19 @@ pub struct Reporter {
 /// At most a hundred are taken at once, and then one a second. It needs `create` and `patch`
 /// on `events`, and `list` on each kind of object whose uid it has to look up.
 pub struct Events {
-    taken: mpsc::Sender<Notice>,
-    waiting: Mutex<mpsc::Receiver<Notice>>,
+    taken: mpsc::Sender<Taken>,
+    waiting: Mutex<mpsc::Receiver<Taken>>,
     bucket: parking_lot::Mutex<Bucket>,
     client: Client,
     reporter: Reporter,
     clock: Arc<dyn Clock>,
+}
+
+/// What is to be told.
+struct Taken {
+    notice: Notice,
+    /// Whether whoever told before may have told it.
+    is_perhaps_told: bool,
 }
 
 /// An event that was told, and may be told again.
@@ -100,12 +107,29 @@ impl Events {
     /// server refuses it, or cannot take it for half a minute. Never waits.
     #[must_use = "what is not taken is to be told again"]
     pub fn tell(&self, notice: Notice) -> bool {
+        self.take(Taken {
+            notice,
+            is_perhaps_told: false,
+        })
+    }
+
+    /// Tells what was so when it was first looked at, and which another replica may have told
+    /// before this one: it is told unless the API server has the same event from there.
+    #[must_use = "what is not taken is to be told again"]
+    pub fn tell_unless_told(&self, notice: Notice) -> bool {
+        self.take(Taken {
+            notice,
+            is_perhaps_told: true,
+        })
+    }
+
+    fn take(&self, taken: Taken) -> bool {
         let Ok(place) = self.taken.try_reserve() else {
             return false;
         };
         let may = self.bucket.lock().take(Instant::now());
         if may {
-            place.send(notice);
+            place.send(taken);
         }
         may
     }
@@ -117,8 +141,8 @@ impl Events {
         let mut failed = None;
         loop {
             // The other end is this object's own, so the queue never ends.
-            if let Some(notice) = waiting.recv().await {
-                self.try_tell(&mut told, notice, &mut failed).await;
+            if let Some(taken) = waiting.recv().await {
+                self.try_tell(&mut told, taken, &mut failed).await;
             }
         }
     }
@@ -127,12 +151,12 @@ impl Events {
     async fn try_tell(
         &self,
         told: &mut HashMap<Notice, Told>,
-        notice: Notice,
+        taken: Taken,
         failed: &mut Option<String>,
     ) {
         let mut pauses = PAUSES.iter();
         loop {
-            let outcome = match timeout(TIMEOUT, self.publish(told, &notice)).await {
+            let outcome = match timeout(TIMEOUT, self.publish(told, &taken)).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(ApiError::TimedOut(TIMEOUT)),
             };
@@ -155,8 +179,9 @@ impl Events {
     async fn publish(
         &self,
         told: &mut HashMap<Notice, Told>,
-        notice: &Notice,
+        taken: &Taken,
     ) -> Result<(), ApiError> {
+        let notice = &taken.notice;
         let now = Instant::now();
         told.retain(|_, told| now - told.last < SERIES);
         // `kubectl describe` shows an object the events that know its uid: one that is made
@@ -186,11 +211,17 @@ impl Events {
                 Err(error) => return Err(ApiError::of(error, MAY_TELL)),
             }
         }
-        let made = events
-            .create(&PostParams::default(), &self.event(&notice))
-            .await
-            .map_err(|error| ApiError::of(error, MAY_TELL))?;
-        let name = made.metadata.name.unwrap_or_default();
+        let mut event = self.event(&notice);
+        if taken.is_perhaps_told {
+            event.metadata.generate_name = None;
+            event.metadata.name = Some(name(&notice));
+        }
+        let name = match events.create(&PostParams::default(), &event).await {
+            Ok(made) => made.metadata.name,
+            Err(kube_client::Error::Api(status)) if status.code == 409 => event.metadata.name,
+            Err(error) => return Err(ApiError::of(error, MAY_TELL)),
+        };
+        let name = name.unwrap_or_default();
         let first = Told {
             name,
             count: 1,
@@ -273,6 +304,20 @@ impl Events {
 fn name_begin(about: &str) -> String {
     let begin: String = about.chars().take(LONGEST_NAME_BEGIN).collect();
     format!("{}-", begin.trim_end_matches('.'))
+}
+
+/// The name that every replica gives to the same event.
+fn name(notice: &Notice) -> String {
+    let Notice {
+        about,
+        uid,
+        reason,
+        note,
+        ..
+    } = notice;
+    let uid = uid.as_deref().unwrap_or_default();
+    let words = format!("{uid}\n{reason}\n{note}");
+    name_begin(&about.name) + &hex_digest(&words, 8)
 }
 
 /// The text, in at most so many bytes.

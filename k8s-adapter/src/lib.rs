@@ -63,6 +63,8 @@ mod auth;
 mod datadog_metric;
 #[cfg(feature = "autoscalers")]
 mod demand;
+#[cfg(any(feature = "datadog-metrics", feature = "events"))]
+mod digest;
 #[cfg(feature = "election")]
 mod election;
 #[cfg(feature = "events")]

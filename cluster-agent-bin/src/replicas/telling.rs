@@ -21,7 +21,10 @@ pub(super) async fn tell(events: &Events, store: &Store, clock: WallClock) -> In
     let mut looks = Looks::since(clock.now());
     loop {
         if store.is_synced() {
-            looks.look(store, clock.now(), |notice| events.tell(notice));
+            looks.look(store, clock.now(), |notice, is_first| match is_first {
+                true => events.tell_unless_told(notice),
+                false => events.tell(notice),
+            });
         }
         clock.sleep(PERIOD).await;
     }
@@ -41,12 +44,13 @@ impl Looks {
         }
     }
 
-    /// `tell` says whether a notice was taken; what was not is told at the next look.
+    /// `tell` is given each notice, and whether it is the first of its metric for its object. It
+    /// says whether the notice was taken; what was not is told at the next look.
     fn look(
         &mut self,
         store: &Store,
         now: OffsetDateTime,
-        mut tell: impl FnMut(k8s_adapter::Notice) -> bool,
+        mut tell: impl FnMut(k8s_adapter::Notice, bool) -> bool,
     ) {
         let mut stood = HashMap::with_capacity(self.stood.len());
         for word in store.words(now) {
@@ -63,7 +67,7 @@ impl Looks {
                 let is_told = match turn(asker, None, &metric, before.as_ref(), &health) {
                     // The leader before has told it.
                     Some(_) if before.is_none() && self.is_old(&word) => true,
-                    Some(notice) => tell(notice),
+                    Some(notice) => tell(notice, before.is_none()),
                     None => true,
                 };
                 match before {
@@ -174,7 +178,7 @@ mod tests {
 
     fn told(looks: &mut Looks, store: &Store, now: i64) -> Vec<String> {
         let mut told = Vec::new();
-        looks.look(store, at(now), |notice| {
+        looks.look(store, at(now), |notice, _| {
             told.push(format!("{}: {}", notice.about.name, notice.note));
             true
         });
@@ -255,11 +259,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_so_at_the_first_look_may_have_been_told_before_and_a_turn_was_not() {
+        let (store, query) = store();
+        let mut looks = Looks::since(START);
+        let first = |looks: &mut Looks, now| {
+            let mut told = Vec::new();
+            looks.look(&store, at(now), |_, is_first| {
+                told.push(is_first);
+                true
+            });
+            told
+        };
+        store.record(&query, Answer::UnknownMetric, at(10));
+        assert_eq!(first(&mut looks, 11), [true, true]);
+        store.record(&query, value(11), at(41));
+        assert_eq!(first(&mut looks, 42), [false, false]);
+    }
+
+    #[test]
     fn what_was_not_taken_is_told_again_and_what_the_leader_before_told_is_not() {
         let (store, query) = store();
         store.record(&query, Answer::UnknownMetric, at(10));
         let mut looks = Looks::since(START);
-        looks.look(&store, at(11), |_| false);
+        looks.look(&store, at(11), |_, _| false);
         assert_eq!(told(&mut looks, &store, 26).len(), 2);
         let mut next = Looks::since(at(30));
         assert_eq!(told(&mut next, &store, 31), [""; 0]);

@@ -126,17 +126,9 @@ fn kubectl_describe_shows_the_events_of_each_kind_of_autoscaler() {
     cp.apply(WATERMARK);
 
     let runtime = runtime();
-    let reporter = Reporter {
-        controller: "metrics-server".to_owned(),
-        instance: "pod-1".to_owned(),
-    };
-    let events =
-        runtime.block_on(async { Events::new(client(&cp).await, reporter, Arc::new(now)) });
-    let events = Arc::new(events);
-    let runs = Arc::clone(&events);
-    runtime.spawn(async move { runs.run().await });
+    let [first, second] = ["pod-1", "pod-2"].map(|replica| telling(&runtime, &cp, replica));
     for kind in ["HorizontalPodAutoscaler", "WatermarkPodAutoscaler"] {
-        let notice = Notice {
+        let notice = |note: &str| Notice {
             about: ObjectReference {
                 kind: kind.into(),
                 namespace: "default".into(),
@@ -145,18 +137,46 @@ fn kubectl_describe_shows_the_events_of_each_kind_of_autoscaler() {
             uid: None,
             severity: Severity::Warning,
             reason: "ExternalMetricFailing",
-            note: "queue.depth has no value".to_owned(),
+            note: note.to_owned(),
         };
-        assert!(events.tell(notice.clone()));
-        assert!(events.tell(notice), "what happens again is a series");
-        eventually(seconds(30), "the events are shown", || {
-            let shown = cp.kubectl(&["describe", kind, "web"]).success()?;
-            match shown.contains("queue.depth has no value") && shown.contains("(x2 over") {
-                true => Ok(()),
-                false => Err(shown),
-            }
-        });
+        let shows = |note: &str, times: &str| {
+            eventually(seconds(30), "the events are shown", || {
+                let shown = cp.kubectl(&["describe", kind, "web"]).success()?;
+                let lines: Vec<_> = shown.lines().filter(|line| line.contains(note)).collect();
+                match lines[..] {
+                    [line] if line.contains(times) => Ok(()),
+                    _ => Err(shown),
+                }
+            });
+        };
+        for _ in 0..2 {
+            assert!(first.tell(notice("what happens again is a series")));
+        }
+        shows("what happens again is a series", "(x2 over");
+        for (replica, last) in [
+            (&first, "the first is through"),
+            (&second, "and the second"),
+        ] {
+            assert!(replica.tell_unless_told(notice("so it was found by each replica")));
+            assert!(replica.tell(notice(last)));
+            shows(last, "Warning");
+        }
+        shows("so it was found by each replica", "Warning");
     }
+}
+
+/// Tells events as long as the runtime lives.
+fn telling(runtime: &Runtime, cp: &ControlPlane, replica: &str) -> Arc<Events> {
+    let reporter = Reporter {
+        controller: "metrics-server".to_owned(),
+        instance: replica.to_owned(),
+    };
+    let client = runtime.block_on(client(cp));
+    let _in_runtime = runtime.enter();
+    let events = Arc::new(Events::new(client, reporter, Arc::new(now)));
+    let runs = Arc::clone(&events);
+    runtime.spawn(async move { runs.run().await });
+    events
 }
 
 fn runtime() -> Runtime {

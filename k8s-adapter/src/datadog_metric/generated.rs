@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kube_client::api::{DeleteParams, PostParams, Preconditions};
 use kube_core::DynamicObject;
-use ring::digest::{SHA256, digest};
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
@@ -14,7 +13,7 @@ use super::{
     outcome::{MetricsError, MetricsWritten, Outcome, Target, within},
     status::inactive_since,
 };
-use crate::{ApiError, kind::DATADOG_METRIC};
+use crate::{ApiError, digest::hex_digest, kind::DATADOG_METRIC};
 
 const PREFIX: &str = "dcaautogen-";
 
@@ -37,10 +36,7 @@ pub struct Generated {
 
 /// The name of the object that is generated for a query, the same as Datadog's agent gives it.
 pub fn generated_name(query: &str) -> String {
-    let digest = digest(&SHA256, query.as_bytes());
-    let digest = digest.as_ref().iter().take(BYTES);
-    let hex: String = digest.map(|byte| format!("{byte:02x}")).collect();
-    format!("{PREFIX}{hex}")
+    format!("{PREFIX}{}", hex_digest(query, BYTES))
 }
 
 impl Defined {

@@ -1,6 +1,6 @@
 //! The events that a stub of the API server is sent.
 
-use std::sync::Mutex as StdMutex;
+use std::{collections::BTreeSet, sync::Mutex as StdMutex};
 
 use provider_api::ObjectReference;
 use serde_json::Value;
@@ -159,6 +159,44 @@ async fn an_object_that_is_made_anew_under_its_name_has_an_event_of_its_own() {
         .map(|(_, event)| &event["regarding"]["uid"])
         .collect();
     assert_eq!(uids, ["1-2-3", "4-5-6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_replica_has_told_is_told_once_and_again_when_it_happens_again() {
+    let names = StdMutex::new(BTreeSet::new());
+    let (events, written) = telling(move |event| {
+        let name = event["metadata"]["name"].as_str()?;
+        let is_new = names.lock().unwrap().insert(name.to_owned());
+        (!is_new).then_some(409)
+    });
+    let of = |uid: &str, note: &str| Notice {
+        uid: Some(uid.into()),
+        ..notice("nginxext", note)
+    };
+    // Each replica tells as it begins.
+    for _ in 0..2 {
+        assert!(events.tell_unless_told(of("1", "no value")));
+        sleep(SERIES).await;
+    }
+    assert!(events.tell_unless_told(of("1", "another reason")));
+    assert!(events.tell_unless_told(of("2", "no value")));
+    assert!(events.tell(of("1", "no value")));
+    settled().await;
+    let written = written.lock().unwrap();
+    let told: Vec<_> = written
+        .iter()
+        .map(|(_, event)| format!("{}: {}", event["regarding"]["uid"], event["note"]))
+        .collect();
+    let expected = [
+        r#""1": "no value""#,
+        r#""1": "another reason""#,
+        r#""2": "no value""#,
+        r#""1": "no value""#,
+    ];
+    assert_eq!(told, expected);
+    // Another version of this server gives it as well.
+    let name = &written[0].1["metadata"]["name"];
+    assert_eq!(name, "nginxext-8101e7ef1715c0a4");
 }
 
 #[tokio::test(start_paused = true)]
