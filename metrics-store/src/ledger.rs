@@ -161,7 +161,11 @@ impl Ledger {
     pub fn read(&self, metric: &ExternalMetric, now: OffsetDateTime) -> Result<Reading, Unready> {
         let demanded = self.meant_by(metric)?;
         match &demanded.query {
-            Ok(query) => self.reading(query, self.policy(demanded), now),
+            Ok(query) => {
+                let known = self.known_of(demanded);
+                let state = known.map_or(&State::Waiting, |known| &known.state);
+                reading(query, state, self.policy(demanded), now)
+            }
             Err(Inexpressible::Undefined(reference)) if !self.defined => {
                 Err(Unready::NotDefined(reference.clone()))
             }
@@ -169,43 +173,14 @@ impl Ledger {
         }
     }
 
-    /// What is served of a query.
-    fn reading(
-        &self,
-        query: &Query,
-        policy: &Policy,
-        now: OffsetDateTime,
-    ) -> Result<Reading, Unready> {
-        let known = self.known.get(query);
-        let state = known.map_or(&State::Waiting, |known| &known.state);
-        if let Some(reading) = policy.reading(state, now) {
-            return Ok(reading);
+    /// What is known of the query that a metric means. It stands in its place, and a text need
+    /// not be looked for.
+    fn known_of(&self, demanded: &Demanded) -> Option<&Known> {
+        let query = demanded.query.as_ref().ok()?;
+        match self.known.get_index(demanded.place) {
+            Some((there, known)) if there == query => Some(known),
+            _ => self.known.get(query),
         }
-        let query = query.clone();
-        Err(match state {
-            State::Waiting => Unready::Waiting(query),
-            State::Fresh { sample, heard } => {
-                let (measured, max_age) = (sample.time, policy.max_age());
-                match state.trouble(max_age, now) {
-                    Trouble::NoData => Unready::Stale {
-                        query,
-                        measured,
-                        max_age,
-                    },
-                    _ => Unready::Unasked {
-                        query,
-                        measured,
-                        max_age,
-                        heard: *heard,
-                    },
-                }
-            }
-            State::Failing { cause, last, .. } => Unready::Failing {
-                query,
-                cause: cause.clone(),
-                measured: last.as_ref().map(|last| last.time),
-            },
-        })
     }
 
     /// What a request for `metric` means.
@@ -237,7 +212,14 @@ impl Ledger {
             return false;
         };
         let ages = self.ages(metric);
-        let known = self.known.entry(query.clone()).or_default();
+        let entry = self.known.entry(query);
+        // All that mean it share its text.
+        let query = entry.key().clone();
+        if let Some(demanded) = self.demanded.get_mut(metric) {
+            demanded.query = Ok(query.clone());
+            demanded.place = entry.index();
+        }
+        let known = entry.or_default();
         known.metrics.insert(metric.clone(), ());
         known.agree(match (known.ages(), ages) {
             (Some(one), Some(other)) => Some(one.and(other)),
@@ -262,7 +244,9 @@ impl Ledger {
         if let map::Entry::Occupied(mut known) = self.known.entry(query.clone()) {
             known.get_mut().metrics.remove(metric);
             if known.get().metrics.is_empty() {
+                let place = known.index();
                 known.swap_remove();
+                self.stands_at(place);
             }
         }
         let others = self.known.get(&query);
@@ -274,4 +258,54 @@ impl Ledger {
             self.agree_on_age(&query);
         }
     }
+
+    /// The query that stands in this place now has come from another.
+    fn stands_at(&mut self, place: usize) {
+        let moved = self.known.get_index(place);
+        for metric in moved
+            .into_iter()
+            .flat_map(|(_, known)| known.metrics.keys())
+        {
+            if let Some(demanded) = self.demanded.get_mut(metric) {
+                demanded.place = place;
+            }
+        }
+    }
+}
+
+/// What is served of a query.
+fn reading(
+    query: &Query,
+    state: &State,
+    policy: &Policy,
+    now: OffsetDateTime,
+) -> Result<Reading, Unready> {
+    if let Some(reading) = policy.reading(state, now) {
+        return Ok(reading);
+    }
+    let query = query.clone();
+    Err(match state {
+        State::Waiting => Unready::Waiting(query),
+        State::Fresh { sample, heard } => {
+            let (measured, max_age) = (sample.time, policy.max_age());
+            match state.trouble(max_age, now) {
+                Trouble::NoData => Unready::Stale {
+                    query,
+                    measured,
+                    max_age,
+                },
+                _ => Unready::Unasked {
+                    query,
+                    measured,
+                    max_age,
+                    heard: *heard,
+                },
+            }
+        }
+        State::Failing { cause, last, .. } => Unready::Failing {
+            query,
+            cause: cause.clone(),
+            measured: last.as_ref().map(|last| last.time),
+        },
+    })
 }

@@ -62,8 +62,8 @@ impl Ledger {
     /// mean one query share its cost. Nothing, where nobody asks for the metric or Datadog
     /// has no words for it.
     pub fn cost(&self, metric: &ExternalMetric) -> Option<f64> {
-        let query = self.meant_by(metric).ok()?.query.as_ref().ok()?;
-        self.known.get(query).map(Known::cost)
+        let demanded = self.meant_by(metric).ok()?;
+        self.known_of(demanded).map(Known::cost)
     }
 
     /// Datadog's answer to `query` at `now`; returns the turn it brought, where it

@@ -20,6 +20,8 @@ pub(super) struct Demanded {
     pub(super) reference: Option<MetricReference>,
     /// What Datadog is asked.
     pub(super) query: Result<Query, Inexpressible>,
+    /// Where what is known of it stands among all that is known.
+    pub(super) place: usize,
 }
 
 impl Demanded {
@@ -34,6 +36,7 @@ impl Demanded {
             policy: None,
             reference,
             query,
+            place: usize::MAX,
         }
     }
 

@@ -378,6 +378,10 @@ proptest! {
                 let known = &ledger.known[&query_of(query)];
                 prop_assert_eq!(known.ages(), Some(model.ages(query)));
             }
+            for demanded in ledger.demanded.values() {
+                let there = ledger.known.get_index(demanded.place).map(|(query, _)| query);
+                prop_assert!(demanded.query.as_ref().is_ok_and(|query| Some(query) == there) || demanded.query.is_err());
+            }
             prop_assert_eq!(ledger.waiting(at(now)), model.waiting(now));
 
             let standings = ledger.standings(at(now));

@@ -15,7 +15,7 @@ impl Ledger {
     /// answered, or so long ago that it says nothing of `now`.
     pub fn waiting(&self, now: OffsetDateTime) -> usize {
         let is_waiting = |demanded: &&Demanded| match &demanded.query {
-            Ok(query) => self.known.get(query).is_some_and(|known| {
+            Ok(_) => self.known_of(demanded).is_some_and(|known| {
                 let max_age = self.policy(demanded).max_age();
                 known.state.says_nothing(max_age, now)
             }),
@@ -38,13 +38,12 @@ impl Ledger {
     /// The words of the metrics in these places.
     pub(crate) fn words_at(&self, places: Range<usize>, now: OffsetDateTime) -> Vec<Word> {
         let word = |(metric, demanded): (&ExternalMetric, &Demanded)| {
-            let query = demanded.query.as_ref().ok();
-            let known = query.and_then(|query| self.known.get(query));
+            let known = self.known_of(demanded);
             let policy = self.policy(demanded);
             Word {
                 askers: demanded.askers.keys().cloned().collect(),
                 metric: metric.clone(),
-                query: query.cloned(),
+                query: demanded.query.as_ref().ok().cloned(),
                 told: known.and_then(|known| known.state.told(policy.max_age(), now)),
             }
         };
