@@ -133,19 +133,14 @@ impl Known {
     }
 
     /// When and how it is asked next.
-    pub(crate) fn wanted<'a>(
-        &self,
-        query: &'a Query,
-        life: Life,
-        now: OffsetDateTime,
-    ) -> Wanted<'a> {
+    pub(crate) fn wanted(&self, query: &Query, life: Life, now: OffsetDateTime) -> Wanted {
         let ages = self.ages.unwrap_or(Ages::of(life.max_age));
         let life = Life {
             max_age: ages.max_age,
             ..life
         };
         let wanted = |travel, due, deadline| Wanted {
-            query,
+            query: query.clone(),
             travel,
             due,
             deadline,

@@ -88,9 +88,9 @@ impl Plan {
     }
 
     /// What goes out at `now`, of all these that are wanted.
-    pub(crate) fn next<'a>(
+    pub(crate) fn next(
         &mut self,
-        wanted: impl Iterator<Item = Wanted<'a>>,
+        wanted: impl Iterator<Item = Wanted>,
         life: Life,
         now: OffsetDateTime,
     ) -> Next {
@@ -163,9 +163,9 @@ impl Plan {
         })
     }
 
-    fn calls<'a>(
+    fn calls(
         &mut self,
-        wanted: impl Iterator<Item = Wanted<'a>>,
+        wanted: impl Iterator<Item = Wanted>,
         most: usize,
         now: OffsetDateTime,
     ) -> (Vec<Call>, OffsetDateTime) {
@@ -200,7 +200,7 @@ impl Plan {
             &mut again,
             now,
         );
-        let on_its_own = |one: &Wanted<'_>| (vec![one.query.clone()], one.look_back);
+        let on_its_own = |one: &Wanted| (vec![one.query.clone()], one.look_back);
         let calls = before
             .iter()
             .map(on_its_own)
@@ -222,8 +222,8 @@ impl Plan {
     /// has its turn when the plan is asked again, which is at once.
     fn calls_together(
         &mut self,
-        mut due: Vec<Wanted<'_>>,
-        mut later: Vec<Wanted<'_>>,
+        mut due: Vec<Wanted>,
+        mut later: Vec<Wanted>,
         most: usize,
         again: &mut OffsetDateTime,
         now: OffsetDateTime,
@@ -234,7 +234,7 @@ impl Plan {
         let (soonest, kind) = (first.deadline, kinds::of(first.look_back));
         due.retain(|one| kinds::of(one.look_back) == kind);
         later.retain(|one| kinds::of(one.look_back) == kind);
-        let has_no_time = |one: &&Wanted<'_>| {
+        let has_no_time = |one: &&Wanted| {
             one.deadline
                 .is_none_or(|deadline| deadline - A_MOMENT <= now)
         };

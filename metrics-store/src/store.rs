@@ -107,8 +107,13 @@ impl Store {
 
     /// See [`Ledger::next`].
     pub fn next(&self, plan: &mut Plan, now: OffsetDateTime) -> Next {
-        // Whoever reads a metric does not wait for the choice.
-        let next = self.read_ledger().planned(plan, now);
+        let (life, len) = {
+            let ledger = self.read_ledger();
+            (ledger.life(), ledger.questions())
+        };
+        // Nobody waits for the choice. One that is met twice is asked once too often.
+        let wanted = parts(len).flat_map(|places| self.read_ledger().wanted_at(places, now));
+        let next = plan.next(wanted, life, now);
         if !next.calls.is_empty() {
             self.write().goes(&next, now);
         }

@@ -1,13 +1,17 @@
 //! What goes to Datadog, and what it answers.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use datadog_query::{NoValue, Point, Query};
 use provider_api::{ExternalMetric, ObjectReference};
 use time::OffsetDateTime;
 
-use super::Ledger;
-use crate::{Cause, Next, Plan, Round, Sample, known::Known, plan::Life};
+use super::{Ledger, standings::within};
+use crate::{
+    Cause, Next, Plan, Round, Sample,
+    known::Known,
+    plan::{Life, Wanted},
+};
 
 impl Ledger {
     /// Every query that somebody's metric means.
@@ -17,20 +21,19 @@ impl Ledger {
 
     /// What goes to Datadog at `now` after the plan; it counts as asked.
     pub fn next(&mut self, plan: &mut Plan, now: OffsetDateTime) -> Next {
-        let next = self.planned(plan, now);
+        let wanted = self.wanted_at(0..self.questions(), now);
+        let next = plan.next(wanted.into_iter(), self.life(), now);
         self.goes(&next, now);
         next
     }
 
-    /// What would go to Datadog.
-    pub(crate) fn planned(&self, plan: &mut Plan, now: OffsetDateTime) -> Next {
+    /// When and how the queries in these places are asked next.
+    pub(crate) fn wanted_at(&self, places: Range<usize>, now: OffsetDateTime) -> Vec<Wanted> {
         let life = self.life();
-        let known = self.known.iter();
-        plan.next(
-            known.map(|(query, known)| known.wanted(query, life, now)),
-            life,
-            now,
-        )
+        let known = within(&self.known, places);
+        known
+            .map(|(query, known)| known.wanted(query, life, now))
+            .collect()
     }
 
     /// It goes to Datadog.
@@ -50,7 +53,7 @@ impl Ledger {
         plan.round(self.life(), now)
     }
 
-    fn life(&self) -> Life {
+    pub(crate) fn life(&self) -> Life {
         Life {
             bucket: self.template.width(),
             max_age: self.policy.max_age(),

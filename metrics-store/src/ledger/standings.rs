@@ -143,7 +143,7 @@ impl Ledger {
 }
 
 /// What a map has in these places.
-fn within<K, V, S>(
+pub(super) fn within<K, V, S>(
     map: &IndexMap<K, V, S>,
     places: Range<usize>,
 ) -> impl Iterator<Item = (&K, &V)> {

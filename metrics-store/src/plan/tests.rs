@@ -41,7 +41,7 @@ fn next(plan: &mut Plan, lines: &[Line], second: f64) -> (Vec<Vec<String>>, f64)
         .iter()
         .zip(&queries)
         .map(|((_, travel, due, deadline), query)| Wanted {
-            query,
+            query: query.clone(),
             travel: *travel,
             due: at(*due),
             deadline: deadline.map(at),
@@ -103,7 +103,7 @@ fn calls_of_very_many_queries_go_together_as_often_as_there_is_time_to_choose() 
     let mut plan = plan();
     let mut at_once = |second, due: usize| {
         let wanted = queries.iter().enumerate().map(|(number, query)| Wanted {
-            query,
+            query: query.clone(),
             travel: Together,
             due: at(if number < due { 0.0 } else { second + 1.0 }),
             deadline: Some(at(60.0)),
@@ -230,7 +230,7 @@ fn an_hour(queries: usize, seed: u64) -> Vec<f64> {
     let (mut now, mut went) = (at(0.0), Vec::new());
     while now < at(3600.0) {
         let wanted = names.iter().map(|query| Wanted {
-            query,
+            query: query.clone(),
             travel: Together,
             due: due.get(query).copied().unwrap_or(now),
             deadline: due.get(query).map(|due| *due + Duration::MINUTE),
@@ -279,7 +279,7 @@ fn what_looks_back_further_makes_no_buckets_of_others_wider_and_loses_no_time() 
         let left = names.iter().zip(hours).filter_map(|(query, hours)| {
             let is_gone = gone.iter().any(|call| call.queries.contains(query));
             (!is_gone).then_some(Wanted {
-                query,
+                query: query.clone(),
                 travel: Together,
                 due: at(0.0),
                 deadline: None,
@@ -320,7 +320,7 @@ proptest! {
     ) {
         let names: Vec<_> = (0..wanted.len()).map(|number| query(&format!("m{number}"))).collect();
         let lines: Vec<_> = names.iter().zip(&wanted).map(|(query, (travel, due, deadline))| Wanted {
-            query, travel: *travel, due: at(*due), deadline: deadline.map(at), look_back: LIFE.max_age,
+            query: query.clone(), travel: *travel, due: at(*due), deadline: deadline.map(at), look_back: LIFE.max_age,
         }).collect();
         let mut plan = plan();
         let limit = RateLimit {
@@ -333,11 +333,11 @@ proptest! {
             Allowance::Now(calls) => calls as usize,
             Allowance::From(_) => 0,
         };
-        let calls = plan.next(lines.iter().copied(), LIFE, now).calls;
+        let calls = plan.next(lines.iter().cloned(), LIFE, now).calls;
         prop_assert!(calls.len() <= may);
 
         let gone: Vec<_> = calls.iter().flat_map(|call| &call.queries).collect();
-        let line = |query: &Query| *lines.iter().find(|one| one.query == query).unwrap();
+        let line = |query: &Query| lines.iter().find(|one| one.query == *query).unwrap();
         for (index, query) in gone.iter().enumerate() {
             prop_assert!(!gone[..index].contains(query));
         }
@@ -352,7 +352,7 @@ proptest! {
                 prop_assert!(one.travel != Alone || call.queries.len() == 1);
             }
         }
-        let left = |one: &&Wanted<'_>| one.due <= now && one.travel != Alone && !gone.contains(&one.query);
+        let left = |one: &&Wanted| one.due <= now && one.travel != Alone && !gone.contains(&&one.query);
         let soonest_left = lines.iter().filter(left).map(|one| one.deadline).min();
         let with_others = gone.iter().copied().map(&line).filter(|one| one.travel != Alone && one.due <= now);
         if let (Some(left), Some(latest_gone)) = (soonest_left, with_others.map(|one| one.deadline).max()) {

@@ -4,9 +4,9 @@ use datadog_query::Query;
 use time::{Duration, OffsetDateTime};
 
 /// A query that is asked, sooner or later.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) query: &'a Query,
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) query: Query,
     pub(crate) travel: Travel,
     /// From when on it is worth asking.
     pub(crate) due: OffsetDateTime,
@@ -29,10 +29,10 @@ pub(crate) enum Travel {
 }
 
 /// Keeps the first `most` in the order of their keys.
-pub(super) fn keep_first<'a>(
-    wanted: &mut Vec<Wanted<'a>>,
+pub(super) fn keep_first(
+    wanted: &mut Vec<Wanted>,
     most: usize,
-    key: impl Fn(&Wanted<'a>) -> Option<OffsetDateTime>,
+    key: impl Fn(&Wanted) -> Option<OffsetDateTime>,
 ) {
     if most < wanted.len() {
         wanted.select_nth_unstable_by_key(most, &key);
