@@ -47,7 +47,7 @@ fn values_go_on_while_the_first_endpoint_fails_and_come_from_it_again_when_it_an
     first.faults(&json!([{ "answer": "bad_gateway" }]));
     served("7");
     let over = format!("{} is asked from now on", second.url());
-    agent.line(seconds(1), &over);
+    agent.line(seconds(30), &over);
 
     first.faults(&json!([]));
     let back = format!("{} answers again", first.url());

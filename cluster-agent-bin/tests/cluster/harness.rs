@@ -63,7 +63,7 @@ fn the_agents_account_may_do_what_it_must_and_nothing_else() {
         rules.chain(kept.iter().cloned()).collect::<BTreeSet<_>>()
     });
     // The API server heeds new bindings a moment after it stored them.
-    eventually(seconds(10), "the rules are those of the manifest", || {
+    eventually(seconds(30), "the rules are those of the manifest", || {
         let granted = ["default", "kube-system"]
             .map(|namespace| &rules(&cp, &agent, namespace) - &rules(&cp, &anyone, namespace));
         if granted == wanted {

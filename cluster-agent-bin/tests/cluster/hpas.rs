@@ -30,7 +30,7 @@ fn hpas_that_are_renamed_or_changed_or_lose_their_namespace_disturb_no_other() {
     scene
         .cp
         .apply(&Truth::hpa("changing", "default", 3).to_string());
-    eventually(seconds(10), "what an HPA changed to is served", || {
+    eventually(seconds(60), "what an HPA changed to is served", || {
         scene.served(3)
     });
     // It goes through the aggregated APIs: none may stand in its way.

@@ -88,7 +88,7 @@ fn an_hpa_makes_its_deployment_grow_and_shrink() {
     cp.kubectl(&["delete", "namespace", "short-lived", "--timeout=30s"])
         .expect_success();
 
-    assert!(agent.stop(seconds(10)).success(), "{}", agent.log());
+    assert!(agent.stop(seconds(30)).success(), "{}", agent.log());
     let log = agent.log();
     assert!(
         Agent::KEYS.iter().all(|key| !log.contains(key)),

@@ -16,7 +16,7 @@ fn when_the_leader_is_killed_the_other_replica_answers_every_read_and_leads() {
     first.kill();
     scene.service.remove(&first);
     scene.leads("second", seconds(20));
-    second.line(seconds(1), "this replica leads");
+    second.line(seconds(30), "this replica leads");
     scene.goes_on(3);
     let lap = readers.lap("leader killed");
     lap.is_right().is_whole_at(&["second"]);
