@@ -7,55 +7,73 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Since when no call has reached Datadog; nothing, if the last one did. A clone tells the same.
+/// What the calls of this replica have told. A clone tells the same.
 #[derive(Clone, Debug)]
-pub(crate) struct Reach(Arc<watch::Sender<Option<Instant>>>);
+pub(crate) struct Reach(Arc<watch::Sender<Heard>>);
+
+/// What the last call has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// There was none.
+    Nothing,
+    Answer,
+    /// No call since then has reached Datadog.
+    Silence {
+        since: Instant,
+    },
+}
 
 impl Default for Reach {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(Arc::new(watch::Sender::new(Heard::Nothing)))
     }
 }
 
 impl Reach {
     /// A call has ended at `now`, and Datadog has answered or not.
     pub(crate) fn heard(&self, answered: bool, now: Instant) {
-        self.0.send_if_modified(|since| match (answered, *since) {
-            (true, Some(_)) => {
-                *since = None;
-                true
-            }
-            (false, None) => {
-                *since = Some(now);
-                true
-            }
-            _ => false,
+        self.0.send_if_modified(|heard| {
+            let is = match (answered, *heard) {
+                (true, _) => Heard::Answer,
+                (false, silence @ Heard::Silence { .. }) => silence,
+                (false, _) => Heard::Silence { since: now },
+            };
+            std::mem::replace(heard, is) != is
         });
     }
 
-    /// Resolves once no call has reached Datadog for so long.
-    pub(super) async fn lost_for(&self, span: Duration) {
-        let mut since = self.0.subscribe();
+    /// What was heard until now counts no longer: whoever does not ask is told of no answer.
+    pub(super) fn forget(&self) {
+        self.0.send_replace(Heard::Nothing);
+    }
+
+    /// Resolves once no call has reached Datadog for so long: for `patience`, and for `usual`
+    /// after one that has, which `patience` is then.
+    pub(super) async fn lost_for(&self, patience: &mut Duration, usual: Duration) {
+        let mut told = self.0.subscribe();
         loop {
-            let begun = *since.borrow_and_update();
-            let changed = since.changed();
-            match begun {
-                Some(begun) => tokio::select! {
-                    () = sleep_until(begun + span) => return,
+            let heard = *told.borrow_and_update();
+            // Its sender lives in `self`.
+            let changed = told.changed();
+            match heard {
+                Heard::Silence { since } => tokio::select! {
+                    () = sleep_until(since + *patience) => return,
                     _ = changed => {}
                 },
-                // Its sender lives in `self`.
-                None => {
+                Heard::Answer => {
+                    *patience = usual;
                     let _ = changed.await;
                 }
+                Heard::Nothing => _ = changed.await,
             }
         }
     }
 
     /// Resolves as soon as the last call has reached Datadog.
     pub(super) async fn regained(&self) {
+        let answer = |heard: &Heard| *heard == Heard::Answer;
         // Its sender lives in `self`.
-        let _ = self.0.subscribe().wait_for(Option::is_none).await;
+        let _ = self.0.subscribe().wait_for(answer).await;
     }
 }
 
@@ -67,19 +85,52 @@ mod tests {
 
     const SPAN: Duration = Duration::from_secs(30);
 
+    fn is_lost(reach: &Reach) -> bool {
+        reach.lost_for(&mut { SPAN }, SPAN).now_or_never().is_some()
+    }
+
     #[tokio::test]
     async fn one_answer_in_between_counts_from_the_start() {
         let reach = Reach::default();
-        let is_lost = || reach.lost_for(SPAN).now_or_never().is_some();
-        let is_regained = || reach.regained().now_or_never().is_some();
+        let stands = || (is_lost(&reach), reach.regained().now_or_never().is_some());
         let now = Instant::now();
-        assert_eq!((is_lost(), is_regained()), (false, true));
+        assert_eq!(stands(), (false, false));
         reach.heard(false, now - 2 * SPAN);
         reach.heard(false, now);
-        assert_eq!((is_lost(), is_regained()), (true, false));
+        assert_eq!(stands(), (true, false));
         reach.heard(true, now);
-        assert_eq!((is_lost(), is_regained()), (false, true));
+        assert_eq!(stands(), (false, true));
         reach.heard(false, now);
-        assert_eq!((is_lost(), is_regained()), (false, false));
+        assert_eq!(stands(), (false, false));
+    }
+
+    #[tokio::test]
+    async fn who_stands_again_is_lost_by_what_it_hears_from_then_on() {
+        let reach = Reach::default();
+        let now = Instant::now();
+        reach.heard(false, now - 2 * SPAN);
+        reach.forget();
+        assert!(!is_lost(&reach), "nobody has asked since");
+        reach.heard(false, now - SPAN / 2);
+        assert!(!is_lost(&reach));
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_the_patience_with_a_datadog_that_was_away() {
+        let reach = Reach::default();
+        let mut patience = 20 * SPAN;
+        let now = Instant::now();
+        let lost = async {
+            reach.heard(true, now);
+            tokio::task::yield_now().await;
+            reach.heard(false, now - SPAN);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            () = reach.lost_for(&mut patience, SPAN) => {}
+            () = lost => {}
+        }
+        assert_eq!(patience, SPAN);
     }
 }
