@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use datadog_query::{Client, Exchange, InvalidLeaf, Leaf, Turn};
-use http::{Response, header::DATE};
+use http::{
+    Response,
+    header::{AGE, DATE},
+};
 use metrics_store::Store;
 use provider_api::MetricsApi;
 use time::format_description::well_known::Rfc3339;
@@ -31,8 +34,7 @@ pub(crate) fn datadog(
     // The leaf blocks: each call has a thread, and there are so many threads.
     let leaf = Leaf::new(&connection, bounded(parallel))?;
     let leaf = leaf.map_response(move |answer: Response<Bytes>| {
-        let date = answer.headers().get(DATE);
-        if let Some(date) = date.and_then(|date| date.to_str().ok()) {
+        if let Some(date) = told_date(&answer) {
             clock.hears(date);
         }
         answer
@@ -44,6 +46,14 @@ pub(crate) fn datadog(
             client.or_at(endpoint, keys)
         })
         .telling(report))
+}
+
+/// The date that Datadog tells now. What something in between has kept tells how it was then,
+/// and a refusal may be that of something in between.
+fn told_date(answer: &Response<Bytes>) -> Option<&str> {
+    let is_its_own = answer.status().is_success() && !answer.headers().contains_key(AGE);
+    let date = answer.headers().get(DATE).filter(|_| is_its_own)?;
+    date.to_str().ok()
 }
 
 /// Tells the log where calls go from now on.
@@ -68,4 +78,23 @@ fn report(turn: Turn) {
 /// What the store answers, in the name of this program.
 pub(crate) fn metrics_api(store: Store) -> MetricsApi {
     MetricsApi::new(store).version(concat!("v", env!("CARGO_PKG_VERSION")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fresh_answer_of_datadogs_own_tells_the_time() {
+        const TOLD: &str = "Fri, 02 Jan 2026 03:00:00 GMT";
+        let answer = |status: u16| Response::builder().status(status).header(DATE, TOLD);
+        let date = |answer: http::response::Builder| {
+            let answer = answer.body(Bytes::new()).unwrap();
+            told_date(&answer).map(str::to_owned)
+        };
+        assert_eq!(date(answer(200)), Some(TOLD.to_owned()));
+        assert_eq!(date(answer(200).header(AGE, "300")), None);
+        assert_eq!(date(answer(502)), None);
+        assert_eq!(date(Response::builder().status(200)), None);
+    }
 }
