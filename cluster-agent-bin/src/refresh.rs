@@ -158,6 +158,8 @@ impl<S: Exchange + 'static> Refresh<S> {
         if self.client.endpoint() != &self.endpoint {
             self.endpoint = self.client.endpoint().clone();
             self.plan.forget_limit();
+            // What one account lacks another may have.
+            self.existence = Existence::new(EXISTENCE_AGAIN);
         }
         let resumes = self.plan.answered(&answers, now);
         if let Some(resumes) = resumes {

@@ -232,3 +232,31 @@ async fn a_limit_of_one_endpoint_does_not_keep_another_waiting() {
     assert_eq!(scene.told(&metric), Ok("7".to_owned()));
     assert_eq!(scene.other.calls().len(), 1);
 }
+
+#[tokio::test]
+async fn a_name_that_one_endpoint_lacks_is_looked_up_at_another() {
+    let scene = Scene::new();
+    let metric = scene.demand("nginx.requests", "app=shop");
+    let lacks = json!({ "series": [] });
+    let first = Simulator::new(serde_json::from_value(lacks).unwrap(), scene.clock.now());
+    let scene = Scene {
+        datadog: Arc::new(first),
+        ..scene
+    };
+    let mut refresh = scene.refresh();
+    refresh.after(Duration::ZERO).await;
+    let told = scene.told(&metric).unwrap_err();
+    assert!(told.contains("no metric of this name"), "{told}");
+    let faults = json!([{ "answer": "bad_gateway" }]);
+    scene
+        .datadog
+        .set_faults(serde_json::from_value(faults).unwrap());
+    for seconds in [90, 180] {
+        refresh.after(Duration::seconds(seconds)).await;
+    }
+    let told = scene.told(&metric).unwrap_err();
+    assert!(
+        told.contains("Datadog has no series for this query"),
+        "{told}"
+    );
+}
