@@ -74,8 +74,9 @@ impl WallClock {
         let Ok(date) = OffsetDateTime::parse(date, &Rfc2822) else {
             return;
         };
-        let ahead = OffsetDateTime::now_utc() - date;
-        tell(self.skew.hears(ahead, Instant::now()));
+        let machine = OffsetDateTime::now_utc();
+        let set = self.setting(machine);
+        tell(self.skew.hears(machine - date, set, Instant::now()));
     }
 
     /// What Datadog's clock showed long ago counts no longer.
@@ -92,6 +93,11 @@ impl WallClock {
         } else {
             machine
         }
+    }
+
+    /// How the machine's clock is set, which tells `machine` now: the same until somebody sets it.
+    fn setting(&self, machine: OffsetDateTime) -> Duration {
+        machine - self.start - self.elapsed()
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -136,8 +142,9 @@ fn tell(turn: Option<Duration>) {
 impl Clock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> OffsetDateTime {
-        let machine = OffsetDateTime::now_utc() - self.skew.ahead();
-        self.shows(self.elapsed(), machine)
+        let machine = OffsetDateTime::now_utc();
+        let ahead = self.skew.ahead(self.setting(machine));
+        self.shows(self.elapsed(), machine - ahead)
     }
 }
 
@@ -166,6 +173,7 @@ mod tests {
             "{clock:?}"
         );
     }
+
     #[test]
     fn datadogs_date_sets_a_clock_that_is_off() {
         let clock = WallClock::real();

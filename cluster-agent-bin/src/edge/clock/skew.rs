@@ -1,9 +1,6 @@
 //! How far the machine's clock is ahead of Datadog's.
 
-use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::{Duration as StdDuration, Instant},
-};
+use std::time::{Duration as StdDuration, Instant};
 
 use parking_lot::Mutex;
 use time::Duration;
@@ -20,53 +17,60 @@ const COUNTS_FOR: StdDuration = StdDuration::from_mins(10);
 /// By how much the machine's clock is ahead of Datadog's: nothing, as long as both agree or
 /// Datadog's is not known.
 #[derive(Debug, Default)]
-pub(super) struct Skew {
-    milliseconds: AtomicI64,
-    heard: Mutex<Heard>,
-}
+pub(super) struct Skew(Mutex<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
     last: Option<Duration>,
     counts_until: Option<Instant>,
+    ahead: Duration,
+    /// How the machine's clock was set then, as the span between it and one that nobody sets.
+    set: Duration,
 }
 
 impl Skew {
-    pub(super) fn ahead(&self) -> Duration {
-        Duration::milliseconds(self.milliseconds.load(Ordering::Relaxed))
+    /// What counts where the machine's clock is `set` so. Once it is set anew, what was found
+    /// out before is over: whoever set it has most likely set it right.
+    pub(super) fn ahead(&self, set: Duration) -> Duration {
+        let Self(heard) = self;
+        let heard = heard.lock();
+        match (set - heard.set).abs() > ALIKE {
+            true => Duration::ZERO,
+            false => heard.ahead,
+        }
     }
 
     /// A date of Datadog's has come at `at`, which the machine's clock is `ahead` of. Returns
     /// what is new of it.
-    pub(super) fn hears(&self, ahead: Duration, at: Instant) -> Option<Duration> {
-        let mut heard = self.heard.lock();
+    pub(super) fn hears(&self, ahead: Duration, set: Duration, at: Instant) -> Option<Duration> {
+        let Self(heard) = self;
+        let mut heard = heard.lock();
         let last = heard.last.replace(ahead);
         if last.is_none_or(|last| (ahead - last).abs() > ALIKE) {
             return None;
         }
         heard.counts_until = Some(at + COUNTS_FOR);
+        heard.set = set;
         let now = match ahead.abs() > SLACK {
             true => ahead,
             false => Duration::ZERO,
         };
         // Each date is a little other.
-        let is_news = (now - self.ahead()).abs() > ALIKE;
-        is_news.then(|| self.become_(now))
+        let is_news = (now - heard.ahead).abs() > ALIKE;
+        is_news.then(|| {
+            heard.ahead = now;
+            now
+        })
     }
 
     /// What was heard too long before `at` counts no longer. Returns what is new of it.
     pub(super) fn expire(&self, at: Instant) -> Option<Duration> {
-        let mut heard = self.heard.lock();
+        let Self(heard) = self;
+        let mut heard = heard.lock();
         heard.counts_until.take_if(|until| *until <= at)?;
         heard.last = None;
-        let is_news = !self.ahead().is_zero();
-        is_news.then(|| self.become_(Duration::ZERO))
-    }
-
-    fn become_(&self, ahead: Duration) -> Duration {
-        let milliseconds = i64::try_from(ahead.whole_milliseconds()).unwrap_or_default();
-        self.milliseconds.store(milliseconds, Ordering::Relaxed);
-        ahead
+        let was = std::mem::take(&mut heard.ahead);
+        (!was.is_zero()).then_some(Duration::ZERO)
     }
 }
 
@@ -78,7 +82,10 @@ mod tests {
 
     /// What each date brings.
     fn turns(skew: &Skew, ahead: &[Duration], at: Instant) -> Vec<Option<Duration>> {
-        ahead.iter().map(|ahead| skew.hears(*ahead, at)).collect()
+        let heard = ahead
+            .iter()
+            .map(|ahead| skew.hears(*ahead, Duration::ZERO, at));
+        heard.collect()
     }
 
     #[test]
@@ -105,7 +112,7 @@ mod tests {
         );
         let found = Some(-FIVE_MINUTES + second);
         assert_eq!(told, [None, None, None, None, None, found, None]);
-        assert_eq!(skew.ahead(), -FIVE_MINUTES + second);
+        assert_eq!(skew.ahead(Duration::ZERO), -FIVE_MINUTES + second);
         // The machine's clock is set.
         let told = turns(&skew, &[second, second], begun);
         assert_eq!(told, [None, Some(Duration::ZERO)]);
@@ -122,6 +129,23 @@ mod tests {
         turns(&skew, &[FIVE_MINUTES; 2], begun);
         assert_eq!(skew.expire(begun + COUNTS_FOR / 2), None);
         assert_eq!(skew.expire(begun + COUNTS_FOR), Some(Duration::ZERO));
-        assert_eq!(skew.ahead(), Duration::ZERO);
+        assert_eq!(skew.ahead(Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an instant has no other beginning"
+    )]
+    fn a_clock_that_is_set_right_is_not_corrected_any_longer() {
+        let (skew, begun) = (Skew::default(), Instant::now());
+        turns(&skew, &[FIVE_MINUTES; 2], begun);
+        assert_eq!(skew.ahead(Duration::SECOND), FIVE_MINUTES);
+        assert_eq!(skew.ahead(-FIVE_MINUTES), Duration::ZERO);
+        // It was not right after all.
+        for _ in 0..2 {
+            skew.hears(FIVE_MINUTES, -FIVE_MINUTES, begun);
+        }
+        assert_eq!(skew.ahead(-FIVE_MINUTES), FIVE_MINUTES);
     }
 }
