@@ -44,11 +44,27 @@ impl Variables {
 
 /// Whoever may write a DatadogMetric may not read the agent's keys by it.
 fn is_secret(name: &str) -> bool {
-    // The address of a proxy may hold a password.
-    const WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "PROXY"];
+    // The address of a proxy may hold a password, and the list of endpoints holds keys.
+    const WORDS: [&str; 10] = [
+        "KEY",
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "PASS",
+        "CREDENTIAL",
+        "PROXY",
+        "ENDPOINT",
+    ];
     let name = name.to_ascii_uppercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    words.any(|word| WORDS.contains(&word.trim_end_matches('S')))
+    words.any(|word| {
+        let one = word.strip_suffix('S').unwrap_or(word);
+        WORDS
+            .iter()
+            .any(|end| word.ends_with(end) || one.ends_with(end))
+    })
 }
 
 #[cfg(test)]
@@ -110,6 +126,11 @@ mod tests {
             "https_proxy",
             "SMTP_PASSWORD",
             "app-secrets",
+            "DD_EXTERNAL_METRICS_PROVIDER_ENDPOINTS",
+            "DD_APIKEY",
+            "MYSQL_PASSWD",
+            "SSH_PASSPHRASE",
+            "DB_PASS",
         ] {
             assert!(is_secret(name), "{name}");
         }
