@@ -195,3 +195,62 @@ fn report(outcome: Result<MetricsWritten, MetricsError>, failed: &mut Option<Str
     }
     *failed = words;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use datadog_query::{Aggregator, Rollup};
+    use metrics_store::{Namespaces, Policy, Template};
+
+    use super::*;
+
+    fn store() -> Store {
+        let rollup = Rollup(const { NonZeroU32::new(30).expect("not zero") });
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup,
+        };
+        let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
+        let store = Store::new(template, policy, Arc::new(WallClock::real()));
+        store.with_definitions(Namespaces::Any)
+    }
+
+    fn defined(is_always_active: bool) -> Defined {
+        Defined {
+            metric: ObjectReference {
+                kind: "DatadogMetric".into(),
+                namespace: "shop".into(),
+                name: "depth".into(),
+            },
+            uid: None,
+            query: "avg:depth{*}.rollup(30)".into(),
+            generated_for: None,
+            max_age: None,
+            time_window: None,
+            is_always_active,
+            annotations: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn an_object_is_asked_for_by_itself_as_long_as_it_is_there_and_says_so() {
+        let store = store();
+        let asked = |change: MetricsChange| {
+            let is_news = apply(change, &store, &Variables::default());
+            (is_news, store.queries().len())
+        };
+        let is = |is_always_active| MetricsChange {
+            defined: vec![defined(is_always_active)],
+            ..MetricsChange::default()
+        };
+        let gone = MetricsChange {
+            removed: vec![defined(true)],
+            ..MetricsChange::default()
+        };
+        assert_eq!(asked(is(true)), (true, 1));
+        assert_eq!(asked(is(false)), (false, 0));
+        assert_eq!(asked(is(true)), (true, 1));
+        assert_eq!(asked(gone), (false, 0));
+    }
+}

@@ -88,3 +88,79 @@ impl Readiness {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU32, sync::Arc};
+
+    use datadog_query::{Aggregator, Rollup};
+    use metrics_store::{Answer, Key, Policy, Template, Wishes};
+    use provider_api::{ExternalMetric, ObjectReference, Selector};
+
+    use super::*;
+
+    fn readiness() -> Readiness {
+        let clock = WallClock::real();
+        let rollup = Rollup(const { NonZeroU32::new(30).expect("not zero") });
+        let template = Template {
+            aggregator: Aggregator::Avg,
+            rollup,
+        };
+        let policy = Policy::up_to(Duration::minutes(2), Duration::seconds(30));
+        Readiness::new(Store::new(template, policy, Arc::new(clock)), clock)
+    }
+
+    fn demand(store: &Store, name: &str) {
+        let asker = ObjectReference {
+            kind: "HorizontalPodAutoscaler".into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+        };
+        let metric = ExternalMetric::new(
+            "shop".parse().unwrap(),
+            name.parse().unwrap(),
+            Selector::everything(),
+        );
+        let key = Key { asker, metric };
+        store.demand(key, &Wishes::default()).unwrap();
+    }
+
+    /// What is not known yet.
+    fn lacks(readiness: &Readiness) -> Vec<&'static str> {
+        let checks = readiness.checks().into_iter();
+        let lacks = checks.filter(|check| check.outcome.is_err());
+        lacks.map(|check| check.name).collect()
+    }
+
+    #[test]
+    fn a_replica_is_ready_once_each_metric_is_known_and_a_later_one_does_not_change_that() {
+        let readiness = readiness();
+        let all = [
+            "autoscalers-known",
+            "datadog-metrics-known",
+            "metrics-known",
+        ];
+        assert_eq!(lacks(&readiness), all);
+        let store = &readiness.store;
+        demand(store, "queue.depth");
+        store.synced();
+        store.defined();
+        assert_eq!(lacks(&readiness), ["metrics-known"]);
+        let now = readiness.clock.now();
+        store.record(&store.queries()[0], Answer::UnknownMetric, now);
+        assert_eq!(lacks(&readiness), [""; 0]);
+        demand(store, "queue.age");
+        assert_eq!(lacks(&readiness), [""; 0]);
+    }
+
+    #[test]
+    fn no_value_is_waited_for_longer_than_a_roll_out_has_patience_and_the_autoscalers_are() {
+        let mut readiness = readiness();
+        demand(&readiness.store, "queue.depth");
+        readiness.latest = readiness.clock.after(Duration::ZERO);
+        readiness.store.defined();
+        assert_eq!(lacks(&readiness), ["autoscalers-known"]);
+        readiness.store.synced();
+        assert_eq!(lacks(&readiness), [""; 0]);
+    }
+}

@@ -237,12 +237,7 @@ async fn a_limit_of_one_endpoint_does_not_keep_another_waiting() {
 async fn a_name_that_one_endpoint_lacks_is_looked_up_at_another() {
     let scene = Scene::new();
     let metric = scene.demand("nginx.requests", "app=shop");
-    let lacks = json!({ "series": [] });
-    let first = Simulator::new(serde_json::from_value(lacks).unwrap(), scene.clock.now());
-    let scene = Scene {
-        datadog: Arc::new(first),
-        ..scene
-    };
+    scene.datadog.set_series(Vec::new());
     let mut refresh = scene.refresh();
     refresh.after(Duration::ZERO).await;
     let told = scene.told(&metric).unwrap_err();
@@ -259,4 +254,38 @@ async fn a_name_that_one_endpoint_lacks_is_looked_up_at_another() {
         told.contains("Datadog has no series for this query"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn a_name_that_datadog_lacked_is_looked_up_again_after_a_while() {
+    let scene = Scene::new();
+    scene.demand("nginx.request", "app=web");
+    let mut refresh = scene.refresh();
+    for (seconds, times) in [(0, 1), (90, 1), (660, 2)] {
+        refresh.after(Duration::seconds(seconds)).await;
+        let looks = scene.calls_to("/api/v1/metrics/nginx.request");
+        assert_eq!(looks, times, "after {seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_datadog_lacked_is_known_once_a_series_of_it_is_seen() {
+    let scene = Scene::new();
+    let silent = scene.demand("nginx.requests", "app=shop");
+    scene.datadog.set_series(Vec::new());
+    let mut refresh = scene.refresh();
+    refresh.after(Duration::ZERO).await;
+    let why = || scene.told(&silent).unwrap_err();
+    assert!(why().contains("no metric of this name"), "{}", why());
+    let series = json!([{ "metric": "nginx.requests", "tags": { "app": "web" }, "shape": { "constant": 7 } }]);
+    scene
+        .datadog
+        .set_series(serde_json::from_value(series).unwrap());
+    let seen = scene.demand("nginx.requests", "app=web");
+    for seconds in [40, 180] {
+        refresh.after(Duration::seconds(seconds)).await;
+    }
+    assert!(scene.told(&seen).is_ok());
+    assert!(why().contains("no series for this query"), "{}", why());
+    assert_eq!(scene.calls_to("/api/v1/metrics/nginx.requests"), 1);
 }

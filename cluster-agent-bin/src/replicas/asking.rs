@@ -147,6 +147,11 @@ mod tests {
 
     /// Whether a replica asks whose one value was measured so many seconds ago.
     fn asks(leadership: Leadership, age: i64) -> bool {
+        asks_after(Duration::ZERO, leadership, age)
+    }
+
+    /// The same, where nobody has told anything for so long.
+    fn asks_after(silent: Duration, leadership: Leadership, age: i64) -> bool {
         let clock = WallClock::real();
         let rollup = Rollup(const { NonZeroU32::new(30).expect("not zero") });
         let template = Template {
@@ -169,7 +174,7 @@ mod tests {
         store.record(&store.queries()[0], value, time);
 
         let (_tell, leadership) = watch::channel(leadership);
-        let told = Told::at(clock.after(time::Duration::ZERO));
+        let told = Told::at(clock.after(time::Duration::ZERO) - silent);
         let asks = watch::Sender::new(false);
         let silence = Duration::from_secs(90);
         let decided = decide(leadership, &store, &told, &asks, silence, clock);
@@ -183,6 +188,17 @@ mod tests {
         assert!(!asks(following(Some("other")), 110));
         assert!(!asks(unreachable(), 100));
         assert!(asks(unreachable(), 110));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_told_nothing_for_too_long_asks_before_its_values_run_out() {
+        let asks_after = |seconds, age| {
+            let other = following(Some("other"));
+            asks_after(Duration::from_secs(seconds), other, age)
+        };
+        assert!(!asks_after(85, 110));
+        assert!(!asks_after(95, 100));
+        assert!(asks_after(95, 110));
     }
 
     #[test]
