@@ -33,6 +33,9 @@ use self::{
     serving::serving,
 };
 
+/// Where the agent's own objects are, and its Services.
+const NAMESPACE: &str = "DD_KUBE_RESOURCES_NAMESPACE";
+
 /// Everything `start` needs to know.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -64,7 +67,7 @@ impl Config {
         let datadog = datadog(&mut read);
         let asking = asking(&mut read);
         let demanding = demanding(&mut read);
-        let namespace = read.value("DD_KUBE_RESOURCES_NAMESPACE").or(own);
+        let namespace = read.value(NAMESPACE).or(own);
         let namespace = namespace.unwrap_or("default");
         let server = serving(&mut read, namespace);
         let replicas = replicas(&mut read, namespace, asking.policy.max_age());

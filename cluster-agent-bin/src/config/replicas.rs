@@ -2,9 +2,9 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use k8s_adapter::{KeptPlace, KeptPolicy, Timing};
+use k8s_adapter::{InvalidKeptPlace, KeptPlace, KeptPolicy, Timing};
 
-use super::Reader;
+use super::{NAMESPACE, Reader};
 
 /// How several replicas are one.
 #[derive(Debug)]
@@ -42,11 +42,17 @@ pub(super) fn replicas(
     max_age: time::Duration,
 ) -> Replicas {
     const CONFIG_MAP: &str = "DD_HPA_CONFIGMAP_NAME";
-    let place = |name: &str| KeptPlace::new(namespace, name, "custom-metrics.datadoghq.com");
+    let place = |namespace: &str, name: &str| {
+        KeptPlace::new(namespace, name, "custom-metrics.datadoghq.com")
+    };
     let name = read.value(CONFIG_MAP).unwrap_or("datadog-hpa");
-    let kept = place(name).unwrap_or_else(|why| {
-        read.mistake(format!("{CONFIG_MAP}: {why}"));
-        place("datadog-hpa").expect("this is a name of a ConfigMap")
+    let kept = place(namespace, name).unwrap_or_else(|why| {
+        let wrong = match why {
+            InvalidKeptPlace::Namespace(_) => NAMESPACE,
+            _ => CONFIG_MAP,
+        };
+        read.mistake(format!("{wrong}: {why}"));
+        place("default", "datadog-hpa").expect("this is a place for metrics")
     });
     let election = election(read);
     Replicas {

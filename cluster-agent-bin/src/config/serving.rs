@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use k8s_adapter::{InvalidServiceName, ServiceName};
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::Reader;
+use super::{NAMESPACE, Reader};
 
 /// Where we answer.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn own(read: &mut Reader<'_>, namespace: &str) -> Certificate {
         ])
     };
     let services = services(namespace).unwrap_or_else(|why: InvalidServiceName| {
-        read.mistake(format!("DD_KUBE_RESOURCES_NAMESPACE: {why}"));
+        read.mistake(format!("{NAMESPACE}: {why}"));
         services("default").expect("these are names of Services")
     });
     Certificate::Own { services }

@@ -262,6 +262,13 @@ fn the_agents_objects_are_in_the_namespace_that_is_set_or_else_its_own() {
 }
 
 #[test]
+fn a_namespace_that_is_none_is_told_as_every_mistake_is() {
+    let told = mistakes(&[("DD_KUBE_RESOURCES_NAMESPACE", "a/b")]);
+    let expected = "DD_KUBE_RESOURCES_NAMESPACE: `a/b` is no namespace: small letters, digits and hyphens are wanted";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
 fn several_replicas_are_one_by_the_names_of_datadogs_agent() {
     let config = Config::of(
         &variables(&[
