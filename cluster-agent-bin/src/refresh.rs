@@ -90,6 +90,8 @@ impl<S: Exchange + 'static> Refresh<S> {
     /// Asks for what the plan says when it says it, and soon for what is new as `news` tells
     /// of it. Never ends.
     pub(crate) async fn run(&mut self, news: &Notify) -> Infallible {
+        // Another that asked before, and was dropped, waits for nothing any longer.
+        self.store.none_is_under_way();
         let clock = self.clock;
         let mut next = clock.after(Duration::ZERO);
         let (mut chosen, mut settled) = (next, next);

@@ -104,6 +104,11 @@ impl Known {
         });
     }
 
+    /// Nobody waits for an answer to it any longer.
+    pub(crate) fn is_waited_for_no_longer(&mut self) {
+        self.asked = self.asked.filter(|asked| asked.is_answered);
+    }
+
     /// Datadog's answer to it came at `now`.
     pub(crate) fn answered(&mut self, answer: Result<Sample, Cause>, now: OffsetDateTime) {
         match &mut self.asked {

@@ -120,6 +120,11 @@ impl Store {
         next
     }
 
+    /// See [`Ledger::none_is_under_way`].
+    pub fn none_is_under_way(&self) {
+        self.write().none_is_under_way();
+    }
+
     /// See [`Ledger::round`].
     pub fn round(&self, plan: &Plan, now: OffsetDateTime) -> Option<Round> {
         self.read_ledger().round(plan, now)

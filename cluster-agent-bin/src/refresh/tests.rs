@@ -289,3 +289,23 @@ async fn a_name_that_datadog_lacked_is_known_once_a_series_of_it_is_seen() {
     assert!(why().contains("no series for this query"), "{}", why());
     assert_eq!(scene.calls_to("/api/v1/metrics/nginx.requests"), 1);
 }
+
+#[tokio::test]
+async fn what_was_asked_by_one_that_is_no_more_is_asked_again_at_once() {
+    let scene = Scene::new();
+    let metric = scene.demand("nginx.requests", "app=web");
+    let mut dropped = scene.refresh();
+    dropped.send(scene.clock.now());
+    drop(dropped);
+    let mut refresh = scene.refresh();
+    let news = Notify::new();
+    let is_told = async {
+        while scene.told(&metric).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        never = refresh.run(&news) => match never {},
+        told = tokio::time::timeout(std::time::Duration::from_secs(30), is_told) => told.unwrap(),
+    }
+}

@@ -128,6 +128,17 @@ fn a_query_that_is_under_way_is_due_again_when_it_must_have_been_lost() {
 }
 
 #[test]
+fn a_query_whose_answer_nobody_waits_for_is_asked_at_once_and_another_is_not() {
+    let mut known = asked(Known::default(), 0);
+    known.is_waited_for_no_longer();
+    assert_eq!(wanted(&known, 1), (Travel::Together, 1, None));
+    let mut known = answered(asked(Known::default(), 35), sample(0), 41);
+    let before = wanted(&known, 42);
+    known.is_waited_for_no_longer();
+    assert_eq!(wanted(&known, 42), before);
+}
+
+#[test]
 fn a_call_too_many_counts_as_if_it_had_not_been_made() {
     let error = Error::RateLimited {
         host: "api.datadoghq.eu".to_owned(),

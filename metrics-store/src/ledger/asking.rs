@@ -47,6 +47,14 @@ impl Ledger {
         }
     }
 
+    /// Whoever waited for the answers to the calls that are under way is no more: what they were
+    /// for is asked again at once.
+    pub fn none_is_under_way(&mut self) {
+        for known in self.known.values_mut() {
+            known.is_waited_for_no_longer();
+        }
+    }
+
     /// What it takes to ask for everything once after the plan, where Datadog's limit is
     /// known.
     pub fn round(&self, plan: &Plan, now: OffsetDateTime) -> Option<Round> {
