@@ -1,6 +1,7 @@
 //! One of several replicas leads: whoever holds a Lease.
 
 mod candidate;
+mod lease_name;
 mod timing;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use tokio::{
 };
 
 use self::candidate::{Candidate, Look, Step};
-pub use self::timing::Timing;
+pub use self::{lease_name::LeaseName, timing::Timing};
 use crate::{ApiError, api_error::chain, micro_time::micro_time};
 
 const PERMISSION: &str = "grant this server's ServiceAccount get, create and update on leases in the API group \
@@ -55,7 +56,7 @@ pub struct ElectionSettings {
     /// The namespace of the Lease.
     pub namespace: String,
     /// The name of the Lease.
-    pub lease: String,
+    pub lease: LeaseName,
     /// The name of this replica, which no other replica has: that of its pod.
     pub identity: String,
     /// How long the Lease is good for, and how often it is renewed.
@@ -71,6 +72,11 @@ pub enum InvalidElection {
     /// The Lease could not be told from one that nobody holds.
     #[error("a replica without a name cannot hold a Lease: give it the name of its pod")]
     Identity,
+    /// The API server would take no Lease of this name.
+    #[error(
+        "`{0}` is no name for a Lease: small letters, digits, hyphens and dots are wanted, 253 at most"
+    )]
+    Lease(String),
     /// How long the Lease is good for.
     #[error("a Lease is good for whole seconds, from one to an hour, and not for {0:?}")]
     Duration(Duration),
@@ -245,7 +251,7 @@ impl Campaign<'_> {
         let Election {
             leases, settings, ..
         } = self.election;
-        let found = leases.get_opt(&settings.lease).await;
+        let found = leases.get_opt(settings.lease.as_str()).await;
         found.map_err(|error| ApiError::of(error, PERMISSION))
     }
 
@@ -263,11 +269,16 @@ impl Campaign<'_> {
         let (gone, written) = match found {
             Some(lease) => {
                 let lease = Lease { spec, ..lease };
-                (true, leases.replace(&settings.lease, &params, &lease).await)
+                (
+                    true,
+                    leases
+                        .replace(settings.lease.as_str(), &params, &lease)
+                        .await,
+                )
             }
             None => {
                 let metadata = ObjectMeta {
-                    name: Some(settings.lease.clone()),
+                    name: Some(settings.lease.to_string()),
                     ..ObjectMeta::default()
                 };
                 (

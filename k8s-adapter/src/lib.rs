@@ -65,6 +65,8 @@ mod datadog_metric;
 mod demand;
 #[cfg(any(feature = "datadog-metrics", feature = "events"))]
 mod digest;
+#[cfg(any(feature = "election", feature = "kept"))]
+mod dns_name;
 #[cfg(feature = "election")]
 mod election;
 #[cfg(feature = "events")]
@@ -121,7 +123,9 @@ pub use crate::datadog_metric::{
 };
 
 #[cfg(feature = "election")]
-pub use crate::election::{Election, ElectionSettings, InvalidElection, Leadership, Timing};
+pub use crate::election::{
+    Election, ElectionSettings, InvalidElection, Leadership, LeaseName, Timing,
+};
 
 #[cfg(feature = "events")]
 pub use crate::events::{Events, Health, Notice, Reporter, Severity, turn};

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use k8s_adapter::{InvalidKeptPlace, KeptPlace, KeptPolicy, Timing};
+use k8s_adapter::{InvalidKeptPlace, KeptPlace, KeptPolicy, LeaseName, Timing};
 
 use super::{NAMESPACE, Reader};
 
@@ -24,7 +24,7 @@ pub(crate) struct Replicas {
 /// The Lease that the leader holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Election {
-    pub(crate) lease: String,
+    pub(crate) lease: LeaseName,
     pub(crate) timing: Timing,
     pub(crate) release: bool,
 }
@@ -72,10 +72,12 @@ pub(super) fn replicas(
 
 fn election(read: &mut Reader<'_>) -> Election {
     const DURATION: &str = "DD_LEADER_LEASE_DURATION";
-    let lease = read
-        .value("DD_LEADER_LEASE_NAME")
-        .unwrap_or("datadog-leader-election")
-        .to_owned();
+    let default = "datadog-leader-election".parse();
+    let lease = read.parsed(
+        "DD_LEADER_LEASE_NAME",
+        "the name of a Lease: small letters, digits, hyphens and dots, 253 at most",
+        default.expect("this is a name for a Lease"),
+    );
     let duration = read.parsed(
         DURATION,
         "a whole number of seconds above 0",

@@ -288,7 +288,7 @@ fn several_replicas_are_one_by_the_names_of_datadogs_agent() {
     assert_eq!(
         replicas.election,
         Some(Election {
-            lease: "leader".to_owned(),
+            lease: "leader".parse().unwrap(),
             timing: Timing::default(),
             release: false,
         })
@@ -298,8 +298,13 @@ fn several_replicas_are_one_by_the_names_of_datadogs_agent() {
     let mistake = mistakes(&[
         ("DD_LEADER_LEASE_DURATION", "7200"),
         ("DD_HPA_CONFIGMAP_NAME", "not/a/name"),
+        ("DD_LEADER_LEASE_NAME", "not a name"),
     ]);
-    for name in ["DD_LEADER_LEASE_DURATION: ", "DD_HPA_CONFIGMAP_NAME: "] {
+    for name in [
+        "DD_LEADER_LEASE_DURATION: ",
+        "DD_HPA_CONFIGMAP_NAME: ",
+        "DD_LEADER_LEASE_NAME is `not a name`",
+    ] {
         assert!(mistake.contains(name), "{mistake}");
     }
 }

@@ -90,7 +90,7 @@ impl Replica {
     fn start(client: &Client, identity: &str, begun: Instant) -> Self {
         let settings = ElectionSettings {
             namespace: "agents".to_owned(),
-            lease: "leader".to_owned(),
+            lease: "leader".parse().unwrap(),
             identity: identity.to_owned(),
             timing: Timing::default(),
             release: true,
@@ -347,7 +347,7 @@ async fn a_clock_that_stands_still_does_not_look_like_a_dead_leader() {
     let (client, cluster) = cluster();
     let settings = ElectionSettings {
         namespace: "agents".to_owned(),
-        lease: "leader".to_owned(),
+        lease: "leader".parse().unwrap(),
         identity: "a".to_owned(),
         timing: Timing::default(),
         release: false,
@@ -369,7 +369,7 @@ async fn a_clock_that_stands_still_does_not_look_like_a_dead_leader() {
 fn a_replica_without_a_name_cannot_stand() {
     let settings = ElectionSettings {
         namespace: "agents".to_owned(),
-        lease: "leader".to_owned(),
+        lease: "leader".parse().unwrap(),
         identity: String::new(),
         timing: Timing::default(),
         release: false,

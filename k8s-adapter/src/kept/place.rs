@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use kube_core::ObjectMeta;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
+use crate::dns_name::is_dns_name;
+
 /// Where metrics are kept: in the ConfigMap `name` of a namespace, and where that is not
 /// enough, in `name-2`, `name-3` and so on.
 ///
@@ -53,14 +55,14 @@ impl KeptPlace {
     /// # Errors
     /// When Kubernetes could have no such objects.
     pub fn new(namespace: &str, name: &str, domain: &str) -> Result<Self, InvalidKeptPlace> {
-        if !is_name(namespace, 63) || namespace.contains('.') {
+        if !is_dns_name(namespace, 63) || namespace.contains('.') {
             return Err(InvalidKeptPlace::Namespace(namespace.to_owned()));
         }
         // It is the value of a label as well.
-        if !is_name(name, 63) {
+        if !is_dns_name(name, 63) {
             return Err(InvalidKeptPlace::Name(name.to_owned()));
         }
-        if !is_name(domain, 253) {
+        if !is_dns_name(domain, 253) {
             return Err(InvalidKeptPlace::Domain(domain.to_owned()));
         }
         Ok(Self {
@@ -135,18 +137,6 @@ impl std::fmt::Display for KeptPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
     }
-}
-
-/// Whether it is a DNS name.
-fn is_name(text: &str, longest: usize) -> bool {
-    let is_inner = |byte: u8| byte == b'-' || byte.is_ascii_digit() || byte.is_ascii_lowercase();
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(is_inner)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= longest && text.split('.').all(is_label)
 }
 
 #[cfg(test)]
