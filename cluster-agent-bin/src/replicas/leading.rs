@@ -23,7 +23,6 @@ const STANDS_BACK: Duration = Duration::from_secs(30);
 pub(super) async fn stand(election: &Election, reach: &Reach, shutdown: &Shutdown) -> Infallible {
     let mut patience = CUT_OFF;
     loop {
-        reach.forget();
         let ended = async {
             tokio::select! {
                 () = shutdown.clone().asked() => {}

@@ -42,14 +42,11 @@ impl Reach {
         });
     }
 
-    /// What was heard until now counts no longer: whoever does not ask is told of no answer.
-    pub(super) fn forget(&self) {
-        self.0.send_replace(Heard::Nothing);
-    }
-
     /// Resolves once no call has reached Datadog for so long: for `patience`, and for `usual`
-    /// after one that has, which `patience` is then.
+    /// after one that has, which `patience` is then. What was heard before counts no longer:
+    /// whoever does not ask is told of no answer.
     pub(super) async fn lost_for(&self, patience: &mut Duration, usual: Duration) {
+        self.0.send_replace(Heard::Nothing);
         let mut told = self.0.subscribe();
         loop {
             let heard = *told.borrow_and_update();
@@ -79,40 +76,47 @@ impl Reach {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures_util::FutureExt as _;
 
     use super::*;
 
     const SPAN: Duration = Duration::from_secs(30);
 
-    fn is_lost(reach: &Reach) -> bool {
-        reach.lost_for(&mut { SPAN }, SPAN).now_or_never().is_some()
+    /// Stands from now on, and tells at each step whether it is lost.
+    fn steps<const N: usize>(reach: &Reach, steps: [(bool, Instant); N]) -> [bool; N] {
+        let mut patience = SPAN;
+        let mut lost = pin!(reach.lost_for(&mut patience, SPAN));
+        assert_eq!(lost.as_mut().now_or_never(), None);
+        let mut is_lost = false;
+        steps.map(|(answered, at)| {
+            reach.heard(answered, at);
+            is_lost |= lost.as_mut().now_or_never().is_some();
+            is_lost
+        })
     }
 
     #[tokio::test]
     async fn one_answer_in_between_counts_from_the_start() {
         let reach = Reach::default();
-        let stands = || (is_lost(&reach), reach.regained().now_or_never().is_some());
+        let is_regained = || reach.regained().now_or_never().is_some();
         let now = Instant::now();
-        assert_eq!(stands(), (false, false));
-        reach.heard(false, now - 2 * SPAN);
-        reach.heard(false, now);
-        assert_eq!(stands(), (true, false));
+        assert!(!is_regained());
+        let silent = [(false, now - SPAN / 2), (true, now), (false, now)];
+        assert_eq!(steps(&reach, silent), [false; 3]);
+        assert!(!is_regained());
+        assert_eq!(steps(&reach, [(false, now - 2 * SPAN)]), [true]);
         reach.heard(true, now);
-        assert_eq!(stands(), (false, true));
-        reach.heard(false, now);
-        assert_eq!(stands(), (false, false));
+        assert!(is_regained());
     }
 
     #[tokio::test]
     async fn who_stands_again_is_lost_by_what_it_hears_from_then_on() {
         let reach = Reach::default();
         let now = Instant::now();
-        reach.heard(false, now - 2 * SPAN);
-        reach.forget();
-        assert!(!is_lost(&reach), "nobody has asked since");
-        reach.heard(false, now - SPAN / 2);
-        assert!(!is_lost(&reach));
+        assert_eq!(steps(&reach, [(false, now - 2 * SPAN)]), [true]);
+        assert_eq!(steps(&reach, [(false, now - SPAN / 2)]), [false]);
     }
 
     #[tokio::test]
